@@ -1,0 +1,128 @@
+"""What the node shows of a chain: the shapes that JSON-RPC, subscriptions and feeds are made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from sequencer.core.block import Block, Header, PayloadAttributes
+from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
+from sequencer.core.receipt import Outcome
+from sequencer.core.transaction import Transaction
+from sequencer.core.types import Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """A transaction at its place in a block. Everything in it is final, except that an open block has no hash.
+
+    ``block`` is the header once sealed, the attributes before. ``first_log_index`` counts the logs of the
+    block before this transaction's own.
+    """
+
+    block: Header | PayloadAttributes
+    position: int
+    first_log_index: int
+    transaction: Transaction
+    outcome: Outcome
+
+    @property
+    def sealed(self) -> bool:
+        """The block has its hash."""
+        return isinstance(self.block, Header)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBlock:
+    """The open block as far as it is pre-confirmed."""
+
+    attributes: PayloadAttributes
+    transactions: tuple[Transaction, ...]
+    outcomes: tuple[Outcome, ...]
+
+
+class Status(StrEnum):
+    """How far a transaction has come (``sequencer_getTransactionStatus``)."""
+
+    RECEIVED = "received"
+    QUEUED = "queued"
+    PRECONFIRMED = "preconfirmed"
+    SEALED = "sealed"
+    POSTED = "posted"
+    SAFE = "safe"
+    FINALIZED = "finalized"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionStatus:
+    """The status, when each earlier one was reached (unix milliseconds), and why it was dropped."""
+
+    status: Status
+    times_ms: Mapping[Status, int] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preconfirmed:
+    """An inclusion together with its signed promise."""
+
+    inclusion: Inclusion
+    preconfirmation: Preconfirmation
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionPooled:
+    """Event: a transaction entered the pool's executable part."""
+
+    transaction: Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class FlashblockPublished:
+    """Event: a flashblock is durable and signed; its transactions are pre-confirmed."""
+
+    signed: SignedFlashblock
+    inclusions: tuple[Inclusion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSealed:
+    """Event: a block is complete and stored."""
+
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class BlocksReset:
+    """Event: a reset undid these blocks, newest first (protocol, section 5)."""
+
+    blocks: tuple[Block, ...]
+
+
+ChainEvent: TypeAlias = TransactionPooled | FlashblockPublished | BlockSealed | BlocksReset
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseLedger:
+    """How many transactions were promised a place, and what became of it."""
+
+    issued: int
+    kept: int
+    broken: int
+    slashed: int
+
+
+@dataclass(frozen=True, slots=True)
+class PostedBatch:
+    """A batch and where it stands on DA (``sequencer_getBatch``)."""
+
+    sequence: int
+    header_hash: Hash32
+    first_block: int
+    last_block: int
+    data_hash: Hash32
+    state: str
+    layer: str
+    height: int | None
+    size_bytes: int

@@ -1,0 +1,99 @@
+"""What the RPC methods need from a chain. ``ChainRuntime`` is the implementation; tests bring their own.
+
+Methods without ``async`` answer from memory or from one short read of the block store and may be called on
+the event loop. The others run in worker threads or processes.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from sequencer.core.block import Block, Header
+from sequencer.core.calls import AccountView, CallRequest, CallResult
+from sequencer.core.chain_spec import ChainSpec
+from sequencer.core.flashblock import Preconfirmation
+from sequencer.core.heads import Heads
+from sequencer.core.ports import StateAt
+from sequencer.core.transaction import Transaction
+from sequencer.core.types import Address, Hash32
+from sequencer.core.views import (
+    ChainEvent,
+    Inclusion,
+    OpenBlock,
+    PostedBatch,
+    Preconfirmed,
+    PromiseLedger,
+    TransactionStatus,
+)
+
+
+class EventStream(Protocol):
+    """A subscriber's bounded view of the chain's events, in order."""
+
+    async def next(self) -> ChainEvent:
+        """The next event. Raises ``SlowSubscriber`` once events had to be left out."""
+        ...
+
+
+class Backend(Protocol):
+    """One chain as its users see it."""
+
+    @property
+    def spec(self) -> ChainSpec: ...
+    @property
+    def genesis_hash(self) -> Hash32: ...
+    @property
+    def heads(self) -> Heads: ...
+
+    # Blocks: sealed ones by number; None when there is none.
+    def header(self, number: int) -> Header | None: ...
+    def block(self, number: int) -> Block | None: ...
+    def block_number(self, block_hash: Hash32) -> int | None: ...
+    def open_block(self) -> OpenBlock | None: ...
+
+    # Transactions.
+    def inclusion(self, transaction_hash: Hash32) -> Inclusion | None:
+        """Where a pre-confirmed or sealed transaction stands."""
+        ...
+
+    def pooled(self, transaction_hash: Hash32) -> Transaction | None:
+        """A transaction that waits in the pool."""
+        ...
+
+    async def submit(self, raw: bytes) -> Hash32:
+        """Admit a transaction to the pool. Raises ``Rejected``, or ``Temporary`` while ingress is stopped."""
+        ...
+
+    async def wait_preconfirmed(self, transaction_hash: Hash32, timeout_s: float) -> Preconfirmed:
+        """Wait for the promise. Raises ``TimeoutError``, or ``Rejected`` if it was dropped meanwhile."""
+        ...
+
+    def next_nonce(self, address: Address, state_nonce: int) -> int:
+        """The nonce after the sender's executable transactions in the pool, at least ``state_nonce``."""
+        ...
+
+    def pool_counts(self) -> tuple[int, int]:
+        """Pending and queued transactions in the pool."""
+        ...
+
+    # State.
+    async def accounts(self, addresses: Sequence[Address], at: StateAt) -> list[AccountView]: ...
+    async def code(self, address: Address, at: StateAt) -> bytes: ...
+    async def storage(self, address: Address, slots: Sequence[Hash32], at: StateAt) -> list[Hash32]: ...
+    async def call(self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float) -> CallResult: ...
+    async def estimate(
+        self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
+    ) -> int | CallResult: ...
+
+    # Promises and batches.
+    def preconfirmation(self, transaction_hash: Hash32) -> Preconfirmation | None: ...
+    def transaction_status(self, transaction_hash: Hash32) -> TransactionStatus | None: ...
+    def promise_ledger(self) -> PromiseLedger: ...
+    def batch(self, sequence: int) -> PostedBatch | None: ...
+    def next_base_fee(self) -> int:
+        """Base fee of the open block, in wei per gas."""
+        ...
+
+    def subscribe(self) -> AbstractContextManager[EventStream]:
+        """Every event from now on."""
+        ...
