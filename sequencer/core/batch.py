@@ -1,8 +1,9 @@
 """The batch header: the identity of a run of blocks on the DA layer (protocol, section 5)."""
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from operator import attrgetter
 from typing import Final
 
 from sequencer.core import merkle
@@ -42,7 +43,10 @@ class BatchHeader:
     @cached_property
     def struct_hash(self) -> Hash32:
         """The EIP-712 struct hash."""
-        return keccak256(_TYPE_HASH + b"".join(map(word, astuple(self))))
+        return keccak256(_TYPE_HASH + b"".join(map(word, _VALUES(self))))
+
+
+_VALUES = attrgetter(*(spec.name for spec in fields(BatchHeader)))
 
 
 def flashblock_place_leaf(block_number: int, index: int, struct_hash: Hash32) -> Hash32:

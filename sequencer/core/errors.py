@@ -41,6 +41,11 @@ class Reason(StrEnum):
     ALREADY_KNOWN = "already_known"
     ACCOUNT_LIMIT = "account_limit"
     POOL_FULL = "pool_full"
+    DELEGATED_LIMIT = "delegated_limit"
+    DELEGATED_GAPPED = "delegated_gapped"
+    REPLACED = "replaced"
+    EVICTED = "evicted"
+    EXPIRED = "expired"
     NOT_ACCEPTING = "not_accepting"
 
 
@@ -71,6 +76,11 @@ TEXT: dict[Reason, str] = {
     Reason.ALREADY_KNOWN: "already known",
     Reason.ACCOUNT_LIMIT: "account limit exceeded",
     Reason.POOL_FULL: "txpool is full",
+    Reason.DELEGATED_LIMIT: "in-flight transaction limit reached for delegated accounts",
+    Reason.DELEGATED_GAPPED: "gapped-nonce tx from delegated accounts",
+    Reason.REPLACED: "replaced by a transaction with higher fees",
+    Reason.EVICTED: "evicted to make room in the txpool",
+    Reason.EXPIRED: "expired while waiting for an earlier nonce or for funds",
     Reason.NOT_ACCEPTING: "sequencer is not accepting transactions",
 }
 """geth's words, which wallets and libraries match on (core/error.go, core/txpool/errors.go)."""

@@ -6,8 +6,9 @@ transaction even where its outcome is disputed.
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from operator import attrgetter
 from typing import Final
 
 from sequencer.core import merkle, secp256k1
@@ -45,7 +46,10 @@ class Flashblock:
     @cached_property
     def struct_hash(self) -> Hash32:
         """The EIP-712 struct hash: the identity of this flashblock and the ``parent`` of the next."""
-        return keccak256(_TYPE_HASH + b"".join(map(word, astuple(self))))
+        return keccak256(_TYPE_HASH + b"".join(map(word, _VALUES(self))))
+
+
+_VALUES = attrgetter(*(spec.name for spec in fields(Flashblock)))
 
 
 def order_leaf(position: int, transaction_hash: Hash32) -> Hash32:

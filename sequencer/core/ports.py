@@ -34,6 +34,11 @@ class Budget:
 class ReadyTransactions(Protocol):
     """The executable transactions of the pool, as a policy may see them: one a sender at a time."""
 
+    @property
+    def base_fee_wei(self) -> int:
+        """Of the open block, per gas."""
+        ...
+
     def heads(self) -> Iterator[PooledTransaction]:
         """Each sender's next transaction, earliest arrival first, made as the iterator advances."""
         ...
@@ -117,6 +122,10 @@ class ExecutionEngine(Protocol):
 
     def commit(self, number: int) -> None:
         """Make sealed blocks up to ``number`` durable, state and height in one atomic write."""
+        ...
+
+    def sync(self) -> None:
+        """Make everything committed so far survive power loss. Slow and rare: once before log segments go."""
         ...
 
     def unwind(self, to: int) -> None:

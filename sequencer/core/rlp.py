@@ -131,9 +131,10 @@ def as_uint(item: Decoded, bits: int = 256) -> int:
     data = as_bytes(item)
     if data and data[0] == 0:
         raise Malformed("rlp: integer with leading zero")
-    if len(data) * 8 > bits:
+    value = int.from_bytes(data, "big")
+    if value.bit_length() > bits:
         raise Malformed(f"rlp: integer larger than {bits} bits")
-    return int.from_bytes(data, "big")
+    return value
 
 
 def as_list(item: Decoded, size: int | None = None) -> list[Decoded]:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from sequencer.core.block import Block, Header, PayloadAttributes
 from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
-from sequencer.core.receipt import Outcome
+from sequencer.core.receipt import Log, Outcome
 from sequencer.core.transaction import Transaction
 from sequencer.core.types import Hash32
 
@@ -39,6 +39,20 @@ class OpenBlock:
     attributes: PayloadAttributes
     transactions: tuple[Transaction, ...]
     outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """A log of a sealed block at its place. ``log_index`` counts the logs of the block; the timestamp is unix
+    seconds."""
+
+    log: Log
+    block_number: int
+    block_hash: Hash32
+    block_timestamp: int
+    transaction_hash: Hash32
+    transaction_index: int
+    log_index: int
 
 
 class Status(StrEnum):

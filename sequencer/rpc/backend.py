@@ -19,6 +19,7 @@ from sequencer.core.types import Address, Hash32
 from sequencer.core.views import (
     ChainEvent,
     Inclusion,
+    LogRecord,
     OpenBlock,
     PostedBatch,
     Preconfirmed,
@@ -84,6 +85,23 @@ class Backend(Protocol):
     async def estimate(
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
     ) -> int | CallResult: ...
+
+    # Logs.
+    async def logs(
+        self,
+        from_block: int,
+        to_block: int,
+        addresses: Sequence[Address],
+        topics: Sequence[Sequence[Hash32]],
+        limit: int,
+    ) -> list[LogRecord]:
+        """Logs of the sealed blocks ``from_block`` to ``to_block``, both included, oldest first.
+
+        A log matches when its address is among ``addresses`` and each of its first topics among the
+        alternatives at that place; an empty sequence of either matches anything. At most ``limit`` records
+        come back: who needs to know whether there are more asks for one more.
+        """
+        ...
 
     # Promises and batches.
     def preconfirmation(self, transaction_hash: Hash32) -> Preconfirmation | None: ...

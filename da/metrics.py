@@ -1,0 +1,77 @@
+"""What the DA part counts."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from da.codec import SignedBatch
+from da.submission import State
+from sequencer.core.errors import Rejected, Unknown
+
+
+class DaMetrics:
+    """Metrics of posting, on the registry given."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._batches = Counter("sequencer_da_batches", "Batches put into the outbox.", registry=registry)
+        self._blocks = Counter("sequencer_da_blocks", "Blocks put into the outbox.", registry=registry)
+        self._body_bytes = Counter(
+            "sequencer_da_body_bytes", "Bytes of batch bodies before compression.", registry=registry
+        )
+        self._batch_bytes = Counter(
+            "sequencer_da_batch_bytes", "Bytes of encoded batches, compressed.", registry=registry
+        )
+        self._moves = Counter(
+            "sequencer_da_transitions",
+            "Outbox rows that changed state.",
+            ["before", "after"],
+            registry=registry,
+        )
+        self._failures = Counter(
+            "sequencer_da_failures",
+            "Steps that the layer did not answer, by what is known about them.",
+            ["kind"],
+            registry=registry,
+        )
+        self._sent_blobs = Counter("sequencer_da_sent_blobs", "Blobs handed to the layer.", registry=registry)
+        self._sent_bytes = Counter("sequencer_da_sent_bytes", "Bytes handed to the layer.", registry=registry)
+        self._outbox = Gauge("sequencer_da_outbox_batches", "Batches that are not final.", registry=registry)
+        self._outbox_bytes = Gauge("sequencer_da_outbox_bytes", "Bytes of batches not final.", registry=registry)
+        self._safe = Gauge("sequencer_da_safe_block", "Last block that was read back from DA.", registry=registry)
+        self._finalized = Gauge("sequencer_da_finalized_block", "Last block that is final on DA.", registry=registry)
+        self._delay = Histogram(
+            "sequencer_da_inclusion_seconds",
+            "From closing a batch to reading it back.",
+            buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900),
+            registry=registry,
+        )
+
+    def enqueued(self, batch: SignedBatch) -> None:
+        """A batch entered the outbox."""
+        self._batches.inc()
+        self._blocks.inc(batch.header.last_block - batch.header.first_block + 1)
+        self._body_bytes.inc(len(batch.body))
+        self._batch_bytes.inc(len(batch.encoded))
+
+    def transition(self, before: State, after: State) -> None:
+        """A row changed its state."""
+        self._moves.labels(before.name.lower(), after.name.lower()).inc()
+
+    def failed(self, error: Exception) -> None:
+        """A step failed."""
+        kind = "rejected" if isinstance(error, Rejected) else "unknown" if isinstance(error, Unknown) else "temporary"
+        self._failures.labels(kind).inc()
+
+    def sent(self, blobs: int, size_bytes: int) -> None:
+        """Blobs are handed to the layer."""
+        self._sent_blobs.inc(blobs)
+        self._sent_bytes.inc(size_bytes)
+
+    def included(self, seconds: float) -> None:
+        """A batch was read back this long after it was closed."""
+        self._delay.observe(max(0.0, seconds))
+
+    def outbox(self, count: int, size_bytes: int, safe_block: int, finalized_block: int) -> None:
+        """The state after a step."""
+        self._outbox.set(count)
+        self._outbox_bytes.set(size_bytes)
+        self._safe.set(safe_block)
+        self._finalized.set(finalized_block)

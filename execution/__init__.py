@@ -1,0 +1,1 @@
+"""Executing transactions: engines behind one port, and which of them runs a chain."""

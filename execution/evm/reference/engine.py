@@ -1,0 +1,138 @@
+"""The reference engine as the node sees it: a thin blocking front for processes that run py-evm."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from execution.evm.reference.process import ExecutionProcess
+from execution.evm.reference.read_pool import ReadPool
+from execution.evm.reference.wire import pack_transaction, portable, unpack_outcome
+from sequencer.core.block import Block, Header, PayloadAttributes
+from sequencer.core.calls import AccountView, CallRequest, CallResult
+from sequencer.core.errors import Fatal, Rejected
+from sequencer.core.genesis import Genesis
+from sequencer.core.ports import StateAt
+from sequencer.core.receipt import ExecutedOutcome, Outcome
+from sequencer.core.transaction import Transaction
+from sequencer.core.types import Address, Hash32
+
+
+@dataclass(slots=True)
+class _OpenBlock:
+    """What the parent remembers of the open block, so that it need not be sent back."""
+
+    transactions: list[Transaction] = field(default_factory=list)
+    outcomes: list[ExecutedOutcome] = field(default_factory=list)
+
+
+class ReferenceEngine:
+    """``ExecutionEngine`` on py-evm. Starts its processes at once, and first waits for them in ``open``."""
+
+    name = "reference"
+
+    def __init__(self, folder: Path, *, read_workers: int = 1, pass_fds: Sequence[int] = ()) -> None:
+        self._process = ExecutionProcess(folder, pass_fds)
+        self._pool = ReadPool(self._process, read_workers)
+        self._start_lock = threading.Lock()
+        self._forks: tuple[str, ...] | None = None
+        self._height: int | None = None
+        self._block: _OpenBlock | None = None
+
+    @property
+    def forks(self) -> tuple[str, ...]:
+        """The forks that answered their probe, in order of activation. Waits until the process is ready."""
+        with self._start_lock:
+            if self._forks is None:
+                self._forks = self._process.requests.receive()
+            return self._forks
+
+    def open(self, genesis: Genesis) -> Header:
+        missing = [fork.name for fork in genesis.spec.forks if fork.name not in self.forks]
+        if missing:
+            raise Fatal(f"the reference engine does not run the rules of {', '.join(missing)}")
+        header: Header
+        header, self._height = self._process.requests.ask("open", genesis)
+        return header
+
+    def height(self) -> int:
+        if self._height is None:
+            raise Fatal("the engine is not open")
+        return self._height
+
+    # -------------------------------------------------------------------------- the open block
+
+    def begin(self, attributes: PayloadAttributes) -> None:
+        self._process.requests.ask("begin", attributes)
+        self._block = _OpenBlock()
+
+    def apply(self, transactions: Sequence[Transaction]) -> list[Outcome | Rejected]:
+        block = self._open_block()
+        packed = self._process.requests.ask("apply", [pack_transaction(transaction) for transaction in transactions])
+        answers: list[Outcome | Rejected] = []
+        for transaction, fields in zip(transactions, packed, strict=True):
+            answer = unpack_outcome(fields)
+            if not isinstance(answer, Rejected):
+                block.transactions.append(transaction)
+                block.outcomes.append(answer)
+            answers.append(answer)
+        return answers
+
+    def mark(self) -> int:
+        return len(self._open_block().transactions)
+
+    def rewind(self, mark: int) -> None:
+        block = self._open_block()
+        self._process.requests.ask("rewind", mark)
+        del block.transactions[mark:], block.outcomes[mark:]
+
+    def seal(self) -> Block:
+        block = self._open_block()
+        header: Header = self._process.requests.ask("seal")
+        self._block = None
+        return Block(header, tuple(block.transactions), tuple(block.outcomes))
+
+    def cancel(self) -> None:
+        self._process.requests.ask("cancel")
+        self._block = None
+
+    def commit(self, number: int) -> None:
+        self._height = self._process.requests.ask("commit", number)
+
+    def sync(self) -> None:
+        self._process.requests.ask("sync")
+
+    def unwind(self, to: int) -> None:
+        self._height = self._process.requests.ask("unwind", to)
+        self._block = None
+
+    # ----------------------------------------------------------------------------------- reads
+
+    def accounts(self, addresses: Sequence[Address], at: StateAt) -> list[AccountView]:
+        views = self._process.reads.ask("accounts", list(addresses), at)
+        return [AccountView(*view) for view in views]
+
+    def code(self, address: Address, at: StateAt) -> bytes:
+        code: bytes = self._process.reads.ask("code", address, at)
+        return code
+
+    def storage(self, address: Address, slots: Sequence[Hash32], at: StateAt) -> list[Hash32]:
+        values: list[Hash32] = self._process.reads.ask("storage", address, list(slots), at)
+        return values
+
+    def call(self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float) -> CallResult:
+        result: CallResult = self._pool.ask(deadline_s, "call", portable(request), at, gas_cap)
+        return result
+
+    def estimate(self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float) -> int | CallResult:
+        result: int | CallResult = self._pool.ask(deadline_s, "estimate", portable(request), at, gas_cap)
+        return result
+
+    def close(self) -> None:
+        self._pool.close()
+        self._process.close()
+
+    def _open_block(self) -> _OpenBlock:
+        if self._block is None:
+            raise Fatal("no block is open")
+        return self._block

@@ -1,0 +1,51 @@
+"""Raw transactions that came in and wait for admission, bounded by count and bytes.
+
+It never makes anyone wait for a place: when it is full, a transaction is refused at once, so a flood costs
+its sender an answer and this node next to nothing.
+"""
+
+from asyncio import Future
+from collections import deque
+from dataclasses import dataclass
+
+from mempool.config import MempoolConfig
+from sequencer.core.errors import Reason, Rejected
+from sequencer.core.transaction import PooledTransaction
+from sequencer.core.types import Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One raw transaction and who waits for its answer. ``received_ms`` is unix milliseconds."""
+
+    raw: bytes
+    hash: Hash32
+    origin: int
+    received_ms: int
+    answer: "Future[PooledTransaction]"
+
+
+class Ingress:
+    """First in, first out."""
+
+    def __init__(self, config: MempoolConfig) -> None:
+        self._config = config
+        self._waiting: deque[Submission] = deque()
+        self._size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def offer(self, submission: Submission) -> None:
+        """Take it. Raises ``Rejected(POOL_FULL)`` when there is no room."""
+        size_bytes = self._size_bytes + len(submission.raw)
+        if len(self._waiting) >= self._config.ingress_count or size_bytes > self._config.ingress_bytes:
+            raise Rejected(Reason.POOL_FULL, "too many transactions wait for admission")
+        self._waiting.append(submission)
+        self._size_bytes = size_bytes
+
+    def take(self, count: int) -> list[Submission]:
+        """The first ``count``, or all there are."""
+        taken = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+        self._size_bytes -= sum(len(submission.raw) for submission in taken)
+        return taken

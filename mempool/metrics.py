@@ -1,0 +1,40 @@
+"""What the mempool tells Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class MempoolMetrics:
+    """Counters and gauges of one pool, in ``registry``."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.admitted = Counter(
+            "sequencer_mempool_admitted_total", "Transactions taken into the pool", ["queue"], registry=registry
+        )
+        self.admitted_executable = self.admitted.labels("executable")
+        self.admitted_queued = self.admitted.labels("queued")
+        self.refused = Counter(
+            "sequencer_mempool_refused_total", "Transactions refused at entry", ["reason"], registry=registry
+        )
+        self.dropped = Counter(
+            "sequencer_mempool_dropped_total",
+            "Transactions that left the pool without being included",
+            ["reason"],
+            registry=registry,
+        )
+        self.transactions = Gauge(
+            "sequencer_mempool_transactions", "Transactions in the pool", ["queue"], registry=registry
+        )
+        self.transactions_executable = self.transactions.labels("executable")
+        self.transactions_queued = self.transactions.labels("queued")
+        self.size = Gauge(
+            "sequencer_mempool_size_bytes", "Raw bytes of all transactions in the pool", registry=registry
+        )
+        self.ingress = Gauge(
+            "sequencer_mempool_ingress_transactions", "Raw transactions that wait for admission", registry=registry
+        )
+        self.batch = Histogram(
+            "sequencer_mempool_batch_transactions",
+            "Raw transactions admitted together",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+            registry=registry,
+        )

@@ -1,0 +1,391 @@
+"""The pool: every transaction that waits to be included, and the rules by which they come and go.
+
+A transaction enters *executable* (nothing is missing before it) or *queued* (a nonce or the funds are), is
+*staged* once it was executed in the open block, and leaves when that is durable. Always true:
+
+- the books balance: counts and bytes are those of the transactions held, and no limit is exceeded;
+- a sender's executable transactions have consecutive nonces and the balance covers their sum;
+- an executable transaction never makes room for a queued one;
+- staged transactions are never replaced, evicted or expired.
+
+Pure: the caller brings accounts and time, and collects what changed with ``take_changes``.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mempool import validation
+from mempool.config import MempoolConfig
+from mempool.drops import Dropped
+from mempool.eviction import Cheapest, Holders
+from mempool.ready import ReadyQueue
+from mempool.sender_queue import SenderQueue
+from sequencer.core.calls import AccountView
+from sequencer.core.errors import Reason, Rejected
+from sequencer.core.transaction import Arrival, PooledTransaction, Transaction
+from sequencer.core.types import Address, Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened to transactions that were in the pool already."""
+
+    promoted: list[PooledTransaction]
+    """Queued ones that became executable."""
+    dropped: list[Dropped]
+
+
+class Pool:
+    """All senders' queues and the indexes over them."""
+
+    def __init__(self, config: MempoolConfig) -> None:
+        self._config = config
+        self._senders: dict[Address, SenderQueue] = {}
+        self._by_hash: dict[Hash32, PooledTransaction] = {}
+        self._held_count = 0
+        self._queued_count = 0
+        self._size_bytes = 0
+        self._next_sequence = 0
+        self._promoted: list[PooledTransaction] = []
+        self._dropped: list[Dropped] = []
+        self._queued_holders = Holders(0)
+        self._large_holders = Holders(config.sender_guaranteed_count)
+        self._cheapest = Cheapest(self._executable)
+        self._funds_cursor = 0
+        self.ready = ReadyQueue(self._senders)
+
+    # ------------------------------------------------------------------------------------------- looking
+
+    @property
+    def held_count(self) -> int:
+        """Transactions that are executable or staged."""
+        return self._held_count
+
+    @property
+    def queued_count(self) -> int:
+        """Transactions that wait for a nonce or for funds."""
+        return self._queued_count
+
+    @property
+    def size_bytes(self) -> int:
+        """Raw bytes of all transactions."""
+        return self._size_bytes
+
+    def get(self, transaction_hash: Hash32) -> PooledTransaction | None:
+        """The transaction, staged ones included."""
+        return self._by_hash.get(transaction_hash)
+
+    def is_pending(self, pooled: PooledTransaction) -> bool:
+        """The transaction is executable or staged."""
+        nonce = pooled.transaction.nonce
+        queue = self._senders.get(pooled.transaction.sender)
+        return queue is not None and (queue.executable.get(nonce) is pooled or queue.staged.get(nonce) is pooled)
+
+    def account(self, address: Address) -> AccountView | None:
+        """The account as the pool knows it; None for senders of nothing in the pool."""
+        queue = self._senders.get(address)
+        return queue.account if queue else None
+
+    def next_nonce(self, address: Address, state_nonce: int) -> int:
+        """The nonce after the sender's executable transactions, at least ``state_nonce``."""
+        queue = self._senders.get(address)
+        return max(state_nonce, queue.end_nonce) if queue else state_nonce
+
+    def senders(self) -> Iterable[Address]:
+        """Everyone who has a transaction in the pool."""
+        return self._senders.keys()
+
+    def short_of_funds(self, count: int) -> list[Address]:
+        """Up to ``count`` senders whose next transaction waits for funds; other ones with each call."""
+        waiting = [q.address for q in self._queued_holders.largest_first() if q.end_nonce in q.queued]
+        if len(waiting) <= count:
+            return waiting
+        start = self._funds_cursor % len(waiting)
+        self._funds_cursor = start + count
+        return (waiting + waiting)[start : start + count]
+
+    # -------------------------------------------------------------------------------------- coming and going
+
+    def add(
+        self, transaction: Transaction, received_ms: int, origin: int, account: AccountView | None = None
+    ) -> PooledTransaction:
+        """Take a transaction in, perhaps in the place of others. Raises ``Rejected``; nothing has changed then.
+
+        ``account`` is needed for a sender that the pool does not hold, and left aside otherwise.
+        """
+        if transaction.hash in self._by_hash:
+            raise Rejected(Reason.ALREADY_KNOWN)
+        queue = self._senders.get(transaction.sender)
+        if queue is None:
+            if account is None:
+                raise LookupError("the account of a new sender is needed")
+            queue = SenderQueue(transaction.sender, account)
+        replaced = self._check(transaction, queue)
+        self._make_room(transaction, queue, replaced)
+
+        arrival = Arrival(self._next_sequence, received_ms, origin)
+        pooled = PooledTransaction(transaction, arrival)
+        self._next_sequence += 1
+        self._senders[queue.address] = queue
+        self._by_hash[transaction.hash] = pooled
+        self._size_bytes += len(transaction.raw)
+        if replaced is None:
+            queue.enqueue(pooled)
+        else:
+            self._leave(queue.replace(pooled), Reason.REPLACED)
+            if queue.executable.get(transaction.nonce) is pooled:
+                self._cheapest.add(pooled, self._held_count)
+        self._promote(queue, pooled)
+        self._settle(queue)
+        return pooled
+
+    def stage(self, taken: Sequence[PooledTransaction]) -> None:
+        """These were executed in the open block, in this order. Others' are left alone."""
+        for pooled in taken:
+            transaction = pooled.transaction
+            queue = self._senders.get(transaction.sender)
+            if queue is None or queue.executable.get(transaction.nonce) is not pooled:
+                continue
+            for passed in queue.stage(pooled):
+                self._leave(passed, Reason.NONCE_TOO_LOW)
+            self._settle(queue)
+
+    def restore(self, taken: Sequence[PooledTransaction]) -> None:
+        """Undo ``stage``: a rewind took these out of the open block again."""
+        touched: dict[SenderQueue, None] = {}
+        for pooled in sorted(taken, key=_nonce, reverse=True):
+            queue = self._senders.get(pooled.transaction.sender)
+            if queue is None or queue.staged.get(pooled.transaction.nonce) is not pooled:
+                continue
+            queue.restore(pooled)
+            self._cheapest.add(pooled, self._held_count)
+            touched[queue] = None
+        for queue in touched:
+            queue.demote_overdraft()
+            self._promote(queue)
+            self._settle(queue)
+
+    def included(self, taken: Sequence[PooledTransaction], accounts: Mapping[Address, AccountView]) -> None:
+        """These are durable in the log. ``accounts`` are newer views, of their senders and of anyone else."""
+        for pooled in taken:
+            queue = self._senders.get(pooled.transaction.sender)
+            if queue is not None:
+                self._include(pooled, queue)
+        for address, account in accounts.items():
+            self.observe(address, account)
+
+    def observe(self, address: Address, account: AccountView) -> None:
+        """A view of an account that may be newer than the pool's."""
+        queue = self._senders.get(address)
+        if queue is None or not queue.observe(account):
+            return
+        if not queue.executable:
+            for passed in queue.pass_nonces(account.nonce):
+                self._leave(passed, Reason.NONCE_TOO_LOW)
+        queue.demote_overdraft()
+        self._promote(queue)
+        self._settle(queue)
+
+    def drop(self, pooled: PooledTransaction, reason: Reason) -> None:
+        """Execution refused this one, staged or not. Those after it are queued, unless its nonce turned out
+        to be used already; then it does not hold them up."""
+        nonce = pooled.transaction.nonce
+        queue = self._senders.get(pooled.transaction.sender)
+        if queue is None or not queue.holds(pooled):
+            return
+        staged = queue.staged.get(nonce) is pooled
+        if reason is not Reason.NONCE_TOO_LOW or staged or nonce >= queue.end_nonce:
+            self._remove(queue, pooled, reason)
+            if staged and reason is not Reason.NONCE_TOO_LOW:
+                queue.go_back(nonce)
+        else:
+            for passed in queue.pass_nonces(nonce + 1):
+                self._leave(passed, reason)
+        self._promote(queue)
+        self._settle(queue)
+
+    def expire(self, now_ms: int) -> None:
+        """Drop what has been queued for too long."""
+        oldest_ms = now_ms - self._config.queued_lifetime_ms
+        for queue in list(self._queued_holders.largest_first()):
+            expired = [pooled for pooled in queue.queued.values() if pooled.arrival.received_ms < oldest_ms]
+            for pooled in expired:
+                self._remove(queue, pooled, Reason.EXPIRED)
+            if expired:
+                self._settle(queue)
+
+    def take_changes(self) -> Changes:
+        """What happened since the last call, apart from what the calls themselves returned."""
+        changes = Changes(self._promoted, self._dropped)
+        self._promoted, self._dropped = [], []
+        return changes
+
+    # ---------------------------------------------------------------------------------------------- rules
+
+    def _check(self, transaction: Transaction, queue: SenderQueue) -> PooledTransaction | None:
+        """Everything that depends on the sender. Returns the transaction that this one would replace."""
+        nonce, end = transaction.nonce, queue.end_nonce
+        validation.check_nonce(transaction, queue.next_nonce)
+        if nonce > end + self._config.nonce_gap:
+            raise Rejected(Reason.NONCE_TOO_HIGH, f"tx nonce {nonce}, gapped nonce {end}")
+        replaced = queue.waiting(nonce)
+        executable = replaced is not None and nonce < end
+        replaced_wei = validation.cost_wei(replaced.transaction) if replaced and executable else None
+        validation.check_funds(transaction, queue.account.balance_wei, queue.committed_wei, replaced_wei)
+        validation.check_code(queue.account)
+        if replaced is not None:
+            validation.check_replacement(transaction, replaced.transaction, self._config.replacement_bump_percent)
+        else:
+            self._check_sender_limits(transaction, queue)
+        return replaced
+
+    def _check_sender_limits(self, transaction: Transaction, queue: SenderQueue) -> None:
+        config = self._config
+        held, queued = queue.held_count, len(queue.queued)
+        gapped = transaction.nonce != queue.end_nonce
+        if queue.account.delegated:
+            if gapped:
+                raise Rejected(Reason.DELEGATED_GAPPED)
+            if held + queued >= config.delegated_count:
+                raise Rejected(Reason.DELEGATED_LIMIT)
+        if queued >= config.sender_queued_count if gapped else held >= config.sender_executable_count:
+            raise Rejected(Reason.ACCOUNT_LIMIT, f"pooled {queued if gapped else held} txs")
+        if queue.size_bytes + len(transaction.raw) > config.sender_bytes:
+            raise Rejected(Reason.ACCOUNT_LIMIT, f"pooled {queue.size_bytes} bytes")
+
+    def _make_room(self, transaction: Transaction, queue: SenderQueue, replaced: PooledTransaction | None) -> None:
+        """Evict as little as the limits ask for, or raise ``Rejected`` without evicting anything."""
+        config, nonce, end = self._config, transaction.nonce, queue.end_nonce
+        executable = nonce < end or (nonce == end and replaced is None)
+        excess_bytes = self._size_bytes + len(transaction.raw) - config.pool_bytes
+        if replaced is not None:
+            excess_count, excess_bytes = 0, excess_bytes - len(replaced.transaction.raw)
+        else:
+            excess_count = len(self._by_hash) + 1 - config.pool_count
+            if not executable:
+                excess_count = max(excess_count, self._queued_count + 1 - config.queued_count)
+        if excess_count <= 0 and excess_bytes <= 0:
+            return
+        victims = self._queued_then_executable(transaction, queue) if executable else self._queued_of_larger(queue)
+        chosen: list[PooledTransaction] = []
+        while excess_count > 0 or excess_bytes > 0:
+            victim = next(victims, None)
+            if victim is None:
+                raise Rejected(Reason.POOL_FULL)
+            if victim is not replaced:
+                chosen.append(victim)
+                excess_count -= 1
+                excess_bytes -= len(victim.transaction.raw)
+        for victim in chosen:
+            owner = self._senders[victim.transaction.sender]
+            self._remove(owner, victim, Reason.EVICTED)
+            self._settle(owner)
+
+    def _queued_of_larger(self, queue: SenderQueue) -> Iterator[PooledTransaction]:
+        """Queued transactions of a sender who has more of them than the one who asks."""
+        largest = self._queued_holders.largest()
+        if largest is not None:
+            surplus = len(largest.queued) - len(queue.queued) - 1
+            yield from _last_first(largest.queued, max(surplus, 0))
+
+    def _queued_then_executable(self, transaction: Transaction, queue: SenderQueue) -> Iterator[PooledTransaction]:
+        """What an executable transaction may push out: any queued one; for a sender within the guaranteed
+        share also the last ones of who holds most beyond it, or else of who pays least."""
+        for holder in self._queued_holders.largest_first():
+            yield from _last_first(holder.queued, len(holder.queued))
+        share = self._config.sender_guaranteed_count
+        if queue.held_count >= share:
+            return
+        largest = self._large_holders.largest()
+        if largest is not None:
+            yield from _last_executable(largest, largest.held_count - share)
+            return
+        cheapest = self._cheapest.first()
+        if cheapest is None or cheapest.transaction.max_fee_per_gas >= transaction.max_fee_per_gas:
+            raise Rejected(Reason.UNDERPRICED)
+        if cheapest.transaction.sender != queue.address:
+            payer = self._senders[cheapest.transaction.sender]
+            yield from _last_executable(payer, payer.end_nonce - cheapest.transaction.nonce)
+
+    # ---------------------------------------------------------------------------------------------- books
+
+    def _include(self, pooled: PooledTransaction, queue: SenderQueue) -> None:
+        nonce, account = pooled.transaction.nonce, queue.account
+        if queue.staged.get(nonce) is pooled:
+            queue.remove(pooled)
+            self._forget(pooled)
+        else:
+            for passed in queue.pass_nonces(nonce + 1):
+                if passed is pooled:
+                    self._forget(passed)
+                else:
+                    self._leave(passed, Reason.NONCE_TOO_LOW)
+        if account.nonce <= nonce:
+            balance_wei = max(0, account.balance_wei - validation.cost_wei(pooled.transaction))
+            queue.observe(AccountView(nonce + 1, balance_wei, account.code_hash, account.delegated))
+        self._promote(queue)
+        self._settle(queue)
+
+    def _promote(self, queue: SenderQueue, entering: PooledTransaction | None = None) -> None:
+        for pooled in queue.promote(self._config.sender_executable_count):
+            self._cheapest.add(pooled, self._held_count)
+            if pooled is not entering:
+                self._promoted.append(pooled)
+
+    def _remove(self, queue: SenderQueue, pooled: PooledTransaction, reason: Reason) -> None:
+        queue.remove(pooled)
+        self._leave(pooled, reason)
+
+    def _leave(self, pooled: PooledTransaction, reason: Reason) -> None:
+        self._forget(pooled)
+        self._dropped.append(Dropped(pooled, reason))
+
+    def _forget(self, pooled: PooledTransaction) -> None:
+        del self._by_hash[pooled.transaction.hash]
+        self._size_bytes -= len(pooled.transaction.raw)
+
+    def _settle(self, queue: SenderQueue) -> None:
+        """Bring counts and indexes up to date after a change of ``queue``, and forget it when it is empty."""
+        config = self._config
+        surplus = max(
+            len(queue.queued) - config.sender_queued_count,
+            self._queued_count - queue.counted_queued + len(queue.queued) - config.queued_count,
+        )
+        if surplus > 0:
+            for pooled in list(_last_first(queue.queued, surplus)):
+                self._remove(queue, pooled, Reason.ACCOUNT_LIMIT)
+        held, queued = queue.held_count, len(queue.queued)
+        if held != queue.counted_held:
+            self._large_holders.move(queue, queue.counted_held, held)
+            self._held_count += held - queue.counted_held
+            queue.counted_held = held
+        if queued != queue.counted_queued:
+            self._queued_holders.move(queue, queue.counted_queued, queued)
+            self._queued_count += queued - queue.counted_queued
+            queue.counted_queued = queued
+        self.ready.update(queue)
+        if not held and not queued:
+            del self._senders[queue.address]
+
+    def _executable(self, transaction_hash: Hash32) -> PooledTransaction | None:
+        pooled = self._by_hash.get(transaction_hash)
+        if pooled is None:
+            return None
+        waiting = self._senders[pooled.transaction.sender].executable.get(pooled.transaction.nonce)
+        return pooled if waiting is pooled else None
+
+
+def _nonce(pooled: PooledTransaction) -> int:
+    return pooled.transaction.nonce
+
+
+def _last_first(queue: Mapping[int, PooledTransaction], count: int) -> Iterator[PooledTransaction]:
+    """Up to ``count`` transactions from the highest nonce down."""
+    for nonce in sorted(queue, reverse=True)[:count]:
+        yield queue[nonce]
+
+
+def _last_executable(queue: SenderQueue, count: int) -> Iterator[PooledTransaction]:
+    """Up to ``count`` executable transactions from the highest nonce down."""
+    for nonce in range(queue.end_nonce - 1, max(queue.next_nonce, queue.end_nonce - count) - 1, -1):
+        yield queue.executable[nonce]

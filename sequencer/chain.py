@@ -1,0 +1,445 @@
+"""One chain's pipeline, from raw transaction to DA, composed of its parts. Read ``ChainRuntime`` as a list.
+
+::
+
+    rpc --> mempool ==> builder (+ policy, engine) --> promises (log, signature) --> settlement (store, state)
+                                                                                          |
+                                     heads <-- DA service <-- outbox <-- poster <-- batcher
+
+The parts know nothing of each other; everything that one does for another goes through here.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from da.batcher import Batcher, BatchTip
+from da.codec import ClosedBatch
+from da.inclusion import DaHeads
+from da.local import LocalLayer
+from da.metrics import DaMetrics
+from da.service import DaService
+from execution.selection import open_engine
+from mempool.admission import PythonRecovery
+from mempool.metrics import MempoolMetrics
+from mempool.service import Mempool
+from sequencer.chain_view import ChainView
+from sequencer.channel import Broadcast
+from sequencer.config import Settings
+from sequencer.consensus.local.service import LocalLog
+from sequencer.consensus.metrics import LogMetrics
+from sequencer.core import genesis as genesis_file
+from sequencer.core.block import Header, PayloadAttributes
+from sequencer.core.calls import AccountView
+from sequencer.core.eip712 import Domain
+from sequencer.core.errors import Fatal, Reason, Rejected
+from sequencer.core.flashblock import SignedFlashblock
+from sequencer.core.genesis import Genesis
+from sequencer.core.heads import Heads
+from sequencer.core.pipeline import ClosedFlashblock
+from sequencer.core.ports import EntryRules, ExecutionEngine, SenderRecovery, Signer
+from sequencer.core.transaction import PooledTransaction
+from sequencer.core.types import Address
+from sequencer.core.views import (
+    ChainEvent,
+    FlashblockPublished,
+    PostedBatch,
+    Preconfirmed,
+    Status,
+    TransactionPooled,
+)
+from sequencer.live import LiveBlocks
+from sequencer.ordering.registry import make_policy
+from sequencer.payload.builder import Term
+from sequencer.payload.metrics import PayloadMetrics
+from sequencer.payload.service import BlockBuilder
+from sequencer.posting import Poster, sign_batch
+from sequencer.preconf.metrics import PreconfMetrics
+from sequencer.preconf.service import LoggedSeal, PromiseService
+from sequencer.preconf.signing import sign_flashblocks
+from sequencer.preconf.waiters import Waiters
+from sequencer.recovery import Recovery, Resumed
+from sequencer.retention import Retention
+from sequencer.settlement import HeadsKeeper, Settlement
+from sequencer.status import StatusBook
+from sequencer.storage.blocks import BlockStore
+from sequencer.storage.logs import LogIndex
+from sequencer.storage.meta import ChainMeta
+from sequencer.storage.rocks import RocksStorage
+from sequencer.storage.table import DA_OUTBOX, PrefixedStorage
+
+log = structlog.get_logger(__name__)
+
+EVENTS_KEPT = 4096
+"""Events a subscriber may be behind before it is cut off."""
+READ_THREADS = 8
+
+
+def clock_ms() -> int:
+    """Unix milliseconds: the one place where the pipeline reads the clock."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChainStores:
+    """Everything of one chain that is on disk, opened."""
+
+    genesis: Genesis
+    genesis_header: Header
+    domain: Domain
+    engine: ExecutionEngine
+    sequence_log: LocalLog
+    storage: RocksStorage
+    blocks: BlockStore
+    meta: ChainMeta
+    layer: LocalLayer
+
+
+@asynccontextmanager
+async def open_stores(
+    settings: Settings, genesis: Genesis, data_dir: Path, registry: CollectorRegistry, pass_fds: Sequence[int]
+) -> AsyncIterator[ChainStores]:
+    """Open engine, log and store of one chain; close them in reverse order, the engine last."""
+    async with AsyncExitStack() as stack:
+        engine = open_engine(
+            settings.node.engine,
+            data_dir,
+            forks_needed=[fork.name for fork in genesis.spec.forks],
+            read_workers=settings.node.read_workers,
+            pass_fds=pass_fds,
+        )
+        stack.callback(engine.close)
+        genesis_header = await asyncio.to_thread(engine.open, genesis)
+        sequence_log = LocalLog(data_dir / "log", genesis_header.hash, metrics=LogMetrics(registry))
+        await asyncio.to_thread(sequence_log.open)
+        stack.push_async_callback(asyncio.to_thread, sequence_log.close)
+        storage = stack.enter_context(RocksStorage(data_dir / "chain"))
+        meta = ChainMeta(storage)
+        meta.check(genesis_header.hash)
+        layer = LocalLayer(data_dir / "da")
+        await asyncio.to_thread(layer.open, genesis_file.dump(genesis))
+        yield ChainStores(
+            genesis=genesis,
+            genesis_header=genesis_header,
+            domain=Domain(genesis.spec.chain_id, genesis.spec.verifying_contract, genesis_header.hash),
+            engine=engine,
+            sequence_log=sequence_log,
+            storage=storage,
+            blocks=BlockStore(storage),
+            meta=meta,
+            layer=layer,
+        )
+
+
+class ChainRuntime:
+    """The stages of one chain. ``start`` recovers, ``run`` serves, ``drain`` stops in order."""
+
+    def __init__(self, settings: Settings, stores: ChainStores, signer: Signer, registry: CollectorRegistry) -> None:
+        spec = stores.genesis.spec
+        self._settings = settings
+        self._stores = stores
+        self._signer = signer
+        self._metrics = PayloadMetrics(registry)
+        self._preconf_metrics = PreconfMetrics(registry)
+        self._engine_thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._signing_thread = ThreadPoolExecutor(1, thread_name_prefix="signing")
+        self._read_threads = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="reads")
+        self._base_fee_wei = spec.fees.initial_base_fee_wei
+        self._policy = make_policy(spec.ordering)
+        self._recovery = _sender_recovery(stores.engine)
+        self._live = LiveBlocks(stores.domain)
+        self._statuses = StatusBook()
+        self._events: Broadcast[ChainEvent] = Broadcast(EVENTS_KEPT)
+        self._waiters: Waiters[Preconfirmed] = Waiters(settings.rpc.sync_send_limit)
+        self._heads = HeadsKeeper(Heads.at_genesis(stores.genesis_header.ref))
+        self.pool = Mempool(
+            settings.mempool,
+            self._recovery,
+            self._pending_accounts,
+            self._entry_rules,
+            clock_ms,
+            MempoolMetrics(registry),
+        )
+        self.pool.on_pooled = self._on_pooled
+        self.pool.on_dropped = self._on_dropped
+        self._da = DaService(
+            PrefixedStorage(stores.storage, DA_OUTBOX),
+            stores.layer,
+            self,
+            DaMetrics(registry),
+            config=settings.da,
+            clock_ms=clock_ms,
+            rng=random.Random(),  # noqa: S311 - jitter between retries
+        )
+        self.view = ChainView(
+            spec=spec,
+            genesis_hash=stores.genesis_header.hash,
+            domain=stores.domain,
+            heads=lambda: self._heads.heads,
+            live=self._live,
+            store=stores.blocks,
+            log_index=LogIndex(stores.storage, stores.blocks),
+            pool=self.pool,
+            engine=stores.engine,
+            read_threads=self._read_threads,
+            events=self._events,
+            waiters=self._waiters,
+            statuses=self._statuses,
+            batch=self._da.batch,
+            next_base_fee=lambda: self._base_fee_wei,
+        )
+        self._finalized = asyncio.Event()
+        self._batcher: Batcher
+        self._builder: BlockBuilder
+        self._promises: PromiseService
+        self._settlement: Settlement
+        self._poster: Poster
+        self._retention: Retention
+
+    # ------------------------------------------------------------------------------------------- start
+
+    async def start(self) -> None:
+        """Recover the chain and build the stages on top of it."""
+        stores, spec = self._stores, self._stores.genesis.spec
+        await self._da.load()
+        latest = self._da.latest
+        tip = (
+            BatchTip(latest.sequence, latest.header_hash, latest.last_block)
+            if latest
+            else BatchTip.at_genesis(stores.genesis_header.hash)
+        )
+        self._batcher = Batcher(self._settings.batch, tip)
+        resumed = await self._recover()
+        self._restore_heads(resumed.parent)
+        member = spec.sequencers.member(self._signer.address)
+        if member is None:
+            raise Fatal(f"0x{self._signer.address.hex()} is not a sequencer of chain {spec.chain_id}")
+        term = Term(spec.sequencers.epoch, resumed.term, 0, member.fee_recipient)
+        self._retention = Retention(resumed.seal_positions)
+        self._settlement = Settlement(
+            store=stores.blocks,
+            engine=stores.engine,
+            live=self._live,
+            heads=self._heads,
+            events=self._events,
+            batcher=self._batcher,
+            statuses=self._statuses,
+            clock_ms=clock_ms,
+        )
+        self._promises = PromiseService(
+            sequence_log=stores.sequence_log,
+            fence=resumed.term,
+            signer=self._signer,
+            domain=stores.domain,
+            signing_thread=self._signing_thread,
+            on_opened=self._live.opened,
+            on_preconfirmed=self._on_preconfirmed,
+            on_sealed=self._on_sealed,
+            on_stalled=self._on_stalled,
+            metrics=self._preconf_metrics,
+            clock_ms=clock_ms,
+        )
+        self._builder = BlockBuilder(
+            config=self._settings.block,
+            spec=spec,
+            term=term,
+            engine=stores.engine,
+            engine_thread=self._engine_thread,
+            source=self.pool,
+            policy=self._policy,
+            downstream=self._promises,
+            on_open=self._on_open,
+            clock_ms=clock_ms,
+            metrics=self._metrics,
+            parent=resumed.parent,
+            parent_flashblock=resumed.parent_flashblock,
+            last_timestamp_ms=resumed.last_timestamp_ms,
+        )
+        self._poster = Poster(
+            batcher=self._batcher,
+            term=term,
+            domain=stores.domain,
+            signer=self._signer,
+            record=self._promises.record,
+            outbox=self._da,
+            batched=self._settlement.batched,
+            clock_ms=clock_ms,
+        )
+
+    async def _recover(self) -> Resumed:
+        stores = self._stores
+
+        async def repost(batch: ClosedBatch) -> None:
+            signed = await asyncio.to_thread(sign_batch, batch, stores.domain, self._signer)
+            while not self._da.has_room:  # its loop does not run yet, so its steps are taken here
+                wait_ms = await self._da.advance()
+                await asyncio.sleep((wait_ms or 0) / 1000)
+            await self._da.enqueue(signed, recovered=True)
+
+        return await Recovery(
+            genesis=stores.genesis,
+            genesis_header=stores.genesis_header,
+            sequence_log=stores.sequence_log,
+            store=stores.blocks,
+            engine=stores.engine,
+            recovery=self._recovery,
+            sign_all=lambda flashblocks: sign_flashblocks(self._signer, stores.domain, flashblocks),
+            batcher=self._batcher,
+            repost=repost,
+            clock_ms=clock_ms,
+        ).run()
+
+    def _restore_heads(self, head: Header) -> None:
+        genesis = self._stores.genesis_header.ref
+        da = self._da.heads
+        self._heads.heads = Heads(head.ref, da.safe or genesis, da.finalized or genesis)
+
+    # ----------------------------------------------------------------------------------- run and stop
+
+    async def run(self) -> None:
+        """Serve until cancelled. Raises ``Fatal`` when the chain cannot go on."""
+        async with asyncio.TaskGroup() as stages:
+            for stage in (self.pool, self._promises, self._settlement, self._poster, self._da, self._builder):
+                stages.create_task(stage.run(), name=type(stage).__name__)
+            stages.create_task(self._shorten_log(), name="log retention")
+
+    async def drain(self, budget_s: float) -> None:
+        """Stop building, then see everything built through to DA, for at most ``budget_s`` seconds.
+
+        ``run`` must go on meanwhile. What is not through by then is on disk and goes on at the next start.
+        """
+        self.pool.stop_accepting("shutting down")
+        self._builder.stop()
+        try:
+            async with asyncio.timeout(budget_s):
+                await self._builder.stopped.wait()
+                await self._settlement.drain()
+                await self._poster.flush()
+                await self._da.drain(budget_s)
+        except TimeoutError:
+            log.warning("shutdown budget is used up; the rest is posted after the next start")
+
+    def close(self) -> None:
+        """Release the threads."""
+        for threads in (self._engine_thread, self._signing_thread, self._read_threads):
+            threads.shutdown(wait=True, cancel_futures=True)
+
+    def stop_accepting(self, why: str) -> None:
+        """Refuse new transactions; those accepted go on."""
+        self.pool.stop_accepting(why)
+
+    def accept(self) -> None:
+        """Undo ``stop_accepting``."""
+        self.pool.accept()
+
+    def pause(self) -> None:
+        """Seal no further block until ``resume``."""
+        self._builder.pause()
+
+    def resume(self) -> None:
+        """Undo ``pause``."""
+        self._builder.resume()
+
+    # --------------------------------------------------------------------- what one stage does for another
+
+    async def _pending_accounts(self, addresses: Sequence[Address]) -> list[AccountView]:
+        return await self.view.accounts(addresses, "pending")
+
+    def _entry_rules(self) -> EntryRules:
+        spec = self._stores.genesis.spec
+        return EntryRules(
+            chain_id=spec.chain_id,
+            fork=spec.fork_at(clock_ms() // 1000),
+            gas_limit=spec.gas_limit,
+            minimum_fee_per_gas=spec.fees.minimum_base_fee_wei,
+            minimum_tip_per_gas=0,
+        )
+
+    def _on_pooled(self, pooled: PooledTransaction, executable: bool) -> None:
+        transaction_hash = pooled.transaction.hash
+        status = Status.RECEIVED if executable else Status.QUEUED
+        self._statuses.transactions.reached(transaction_hash, status, pooled.arrival.received_ms)
+        if executable:
+            self._events.publish(TransactionPooled(pooled.transaction))
+
+    def _on_dropped(self, pooled: PooledTransaction, reason: Reason) -> None:
+        self._waiters.fail(pooled.transaction.hash, Rejected(reason))
+
+    def _on_open(self, attributes: PayloadAttributes) -> None:
+        self._base_fee_wei = attributes.base_fee_per_gas
+
+    async def _on_preconfirmed(self, signed: SignedFlashblock, closed: ClosedFlashblock) -> None:
+        """A flashblock is durable and signed: tell those who wait, then everyone, then the pool."""
+        inclusions = self._live.preconfirmed(signed, closed)
+        for inclusion in inclusions:
+            transaction_hash = inclusion.transaction.hash
+            self._statuses.transactions.reached(transaction_hash, Status.PRECONFIRMED, signed.flashblock.timestamp_ms)
+            if transaction_hash in self._waiters:
+                promise = self._live.preconfirmation(transaction_hash)
+                if promise is not None:
+                    self._waiters.resolve(transaction_hash, Preconfirmed(inclusion, promise))
+        self._events.publish(FlashblockPublished(signed, inclusions))
+        held = self.pool.held_addresses(closed.taken)
+        accounts = dict(zip(held, await self._pending_accounts(held), strict=True)) if held else {}
+        self.pool.included(closed.taken, accounts)
+
+    async def _on_sealed(self, sealed: LoggedSeal) -> None:
+        self._retention.sealed(sealed.block.header.number, sealed.position)
+        await self._settlement.take(sealed)
+
+    def _on_stalled(self, stalled: bool) -> None:
+        if stalled:
+            self.pool.stop_accepting("no space left for the sequence log")
+        else:
+            self.pool.accept()
+
+    async def _shorten_log(self) -> None:
+        """Let go of log segments whose blocks are final on DA and durable in store and state (D7)."""
+        while True:
+            await self._finalized.wait()
+            self._finalized.clear()
+            position = self._retention.final(self._heads.heads.finalized.number)
+            if position is not None and self._stores.sequence_log.would_free(position):
+                await asyncio.to_thread(self._stores.storage.flush)
+                await asyncio.to_thread(self._stores.engine.sync)
+                await asyncio.to_thread(self._stores.sequence_log.retain, position)
+
+    # DaListener: what the DA service tells.
+
+    def on_batch(self, batch: PostedBatch) -> None:
+        """A batch moved on."""
+        if batch.state == "submitted":
+            for number in range(batch.first_block, batch.last_block + 1):
+                self._statuses.blocks.reached(number, Status.POSTED, clock_ms())
+
+    def on_heads(self, heads: DaHeads) -> None:
+        """Safe or finalized moved."""
+        before = self._heads.heads
+        now_ms = clock_ms()
+        safe = heads.safe or self._stores.genesis_header.ref
+        if safe != before.safe and safe.number <= before.unsafe.number:
+            self._heads.posted(safe)
+            for number in range(before.safe.number + 1, safe.number + 1):
+                self._statuses.blocks.reached(number, Status.SAFE, now_ms)
+        if heads.finalized and heads.finalized.number > before.finalized.number:
+            self._heads.final(heads.finalized)
+            self._finalized.set()
+            for number in range(before.finalized.number + 1, heads.finalized.number + 1):
+                self._statuses.blocks.reached(number, Status.FINALIZED, now_ms)
+
+
+def _sender_recovery(engine: ExecutionEngine) -> SenderRecovery:
+    """The native engine takes its own transactions, decoded and recovered in Rust."""
+    if engine.name == "native":
+        recovery: SenderRecovery = import_module("execution.evm.native.recovery").NativeRecovery()
+        return recovery
+    return PythonRecovery()

@@ -1,0 +1,262 @@
+"""One chain as its users see it: the answers behind JSON-RPC, made from the live blocks, the store and the pool.
+
+Short answers come from memory or the block store on the event loop; whatever executes code or walks the
+state runs in read threads, which the engine serves side by side with the builder.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from itertools import islice
+from typing import TypeVar
+
+from mempool.service import Mempool
+from sequencer.channel import Broadcast, Subscription
+from sequencer.core.block import Block, Header
+from sequencer.core.calls import AccountView, CallRequest, CallResult
+from sequencer.core.chain_spec import ChainSpec
+from sequencer.core.eip712 import Domain
+from sequencer.core.errors import TEXT, Fatal, Rejected
+from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
+from sequencer.core.heads import Heads
+from sequencer.core.ports import ExecutionEngine, StateAt
+from sequencer.core.transaction import Transaction
+from sequencer.core.types import Address, Hash32
+from sequencer.core.views import (
+    ChainEvent,
+    Inclusion,
+    LogRecord,
+    OpenBlock,
+    PostedBatch,
+    Preconfirmed,
+    PromiseLedger,
+    Status,
+    TransactionStatus,
+)
+from sequencer.live import LiveBlocks
+from sequencer.preconf.commitment import Commitment
+from sequencer.preconf.waiters import Waiters
+from sequencer.status import StatusBook
+from sequencer.storage.blocks import BlockStore
+from sequencer.storage.logs import FoundLog, LogIndex
+
+_T = TypeVar("_T")
+
+
+class ChainView:
+    """Implements ``rpc.backend.Backend`` over the parts of one chain."""
+
+    def __init__(
+        self,
+        *,
+        spec: ChainSpec,
+        genesis_hash: Hash32,
+        domain: Domain,
+        heads: Callable[[], Heads],
+        live: LiveBlocks,
+        store: BlockStore,
+        log_index: LogIndex,
+        pool: Mempool,
+        engine: ExecutionEngine,
+        read_threads: Executor,
+        events: Broadcast[ChainEvent],
+        waiters: Waiters[Preconfirmed],
+        statuses: StatusBook,
+        batch: Callable[[int], PostedBatch | None],
+        next_base_fee: Callable[[], int],
+    ) -> None:
+        self.spec = spec
+        self.genesis_hash = genesis_hash
+        self._domain = domain
+        self._heads = heads
+        self._live = live
+        self._store = store
+        self._log_index = log_index
+        self._pool = pool
+        self._engine = engine
+        self._read_threads = read_threads
+        self._events = events
+        self._waiters = waiters
+        self._statuses = statuses
+        self._batch = batch
+        self._next_base_fee = next_base_fee
+
+    # ------------------------------------------------------------------------------------------ blocks
+
+    @property
+    def heads(self) -> Heads:
+        """Unsafe, safe and finalized."""
+        return self._heads()
+
+    def header(self, number: int) -> Header | None:
+        """A stored block's header."""
+        return self._store.header(number)
+
+    def block(self, number: int) -> Block | None:
+        """A stored block."""
+        return self._store.block(number)
+
+    def block_number(self, block_hash: Hash32) -> int | None:
+        """The number of a stored block."""
+        return self._store.block_number(block_hash)
+
+    def open_block(self) -> OpenBlock | None:
+        """The open block as far as it is pre-confirmed."""
+        return self._live.open_block()
+
+    def next_base_fee(self) -> int:
+        """Of the open block, in wei per gas."""
+        return self._next_base_fee()
+
+    # ------------------------------------------------------------------------------------ transactions
+
+    def inclusion(self, transaction_hash: Hash32) -> Inclusion | None:
+        """From pre-confirmation on."""
+        return self._live.inclusion(transaction_hash) or self._store.inclusion(transaction_hash)
+
+    def pooled(self, transaction_hash: Hash32) -> Transaction | None:
+        """While it waits."""
+        pooled = self._pool.get(transaction_hash)
+        return pooled.transaction if pooled else None
+
+    async def submit(self, raw: bytes) -> Hash32:
+        """Into the pool."""
+        return (await self._pool.submit(raw)).transaction.hash
+
+    async def wait_preconfirmed(self, transaction_hash: Hash32, timeout_s: float) -> Preconfirmed:
+        """The promise, at once if it was made before."""
+        if inclusion := self.inclusion(transaction_hash):
+            promise = self.preconfirmation(transaction_hash)
+            if promise is not None:
+                return Preconfirmed(inclusion, promise)
+        if reason := self._pool.dropped(transaction_hash):
+            raise Rejected(reason)
+        return await self._waiters.wait(transaction_hash, timeout_s)
+
+    def next_nonce(self, address: Address, state_nonce: int) -> int:
+        """Counts the sender's executable transactions."""
+        return self._pool.next_nonce(address, state_nonce)
+
+    def pool_counts(self) -> tuple[int, int]:
+        """Pending and queued."""
+        return self._pool.counts()
+
+    # ------------------------------------------------------------------------------------------- state
+
+    async def accounts(self, addresses: Sequence[Address], at: StateAt) -> list[AccountView]:
+        """Accounts at a state."""
+        return await self._read(self._engine.accounts, addresses, at)
+
+    async def code(self, address: Address, at: StateAt) -> bytes:
+        """An account's code."""
+        return await self._read(self._engine.code, address, at)
+
+    async def storage(self, address: Address, slots: Sequence[Hash32], at: StateAt) -> list[Hash32]:
+        """Storage values."""
+        return await self._read(self._engine.storage, address, slots, at)
+
+    async def call(self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float) -> CallResult:
+        """``eth_call``."""
+        return await self._read(self._engine.call, request, at, gas_cap, deadline_s)
+
+    async def estimate(self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float) -> int | CallResult:
+        """``eth_estimateGas``."""
+        return await self._read(self._engine.estimate, request, at, gas_cap, deadline_s)
+
+    async def logs(
+        self,
+        from_block: int,
+        to_block: int,
+        addresses: Sequence[Address],
+        topics: Sequence[Sequence[Hash32]],
+        limit: int,
+    ) -> list[LogRecord]:
+        """Logs of stored blocks that match, at most ``limit``."""
+
+        def search() -> list[LogRecord]:
+            found = self._log_index.logs(from_block, to_block, addresses, topics)
+            return [_log_record(log) for log in islice(found, limit)]
+
+        return await self._read(search)
+
+    def _read(self, work: Callable[..., _T], *arguments: object) -> Awaitable[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._read_threads, work, *arguments)
+
+    # ---------------------------------------------------------------------------- promises and batches
+
+    def preconfirmation(self, transaction_hash: Hash32) -> Preconfirmation | None:
+        """The proof that the node gave or would give."""
+        if found := self._live.preconfirmation(transaction_hash):
+            return found
+        inclusion = self._store.inclusion(transaction_hash)
+        if inclusion is None:
+            return None
+        number, position = inclusion.block.number, inclusion.position
+        for signed in self._store.flashblocks(number):
+            flashblock = signed.flashblock
+            first, after = flashblock.first_position, flashblock.first_position + flashblock.transaction_count
+            if first <= position < after:
+                return self._commitment(signed, number, range(first, after)).preconfirmation(position)
+        return None
+
+    def _commitment(self, signed: SignedFlashblock, number: int, positions: range) -> Commitment:
+        stored = self._store.stored(number)
+        if stored is None:
+            raise Fatal(f"the block store lost block {number}")
+        hashes = [stored.transaction_hash(position) for position in positions]
+        outcome_hashes = [stored.outcome(position).outcome_hash for position in positions]
+        return Commitment(self._domain, signed, hashes, outcome_hashes)
+
+    def transaction_status(self, transaction_hash: Hash32) -> TransactionStatus | None:
+        """How far it has come; None if this node never heard of it."""
+        inclusion = self.inclusion(transaction_hash)
+        times = self._statuses.times(transaction_hash, inclusion.block.number if inclusion else None)
+        if inclusion:
+            return TransactionStatus(self._block_status(inclusion), times)
+        if self._pool.get(transaction_hash):
+            pending = self._pool.is_pending(transaction_hash)
+            return TransactionStatus(Status.RECEIVED if pending else Status.QUEUED, times)
+        if reason := self._pool.dropped(transaction_hash):
+            return TransactionStatus(Status.DROPPED, times, TEXT[reason])
+        return None
+
+    def _block_status(self, inclusion: Inclusion) -> Status:
+        number, heads = inclusion.block.number, self.heads
+        if number <= heads.finalized.number:
+            return Status.FINALIZED
+        if number <= heads.safe.number:
+            return Status.SAFE
+        if Status.POSTED in self._statuses.blocks.of(number):
+            return Status.POSTED
+        return Status.SEALED if inclusion.sealed else Status.PRECONFIRMED
+
+    def promise_ledger(self) -> PromiseLedger:
+        """Issued: every pre-confirmed transaction; kept: those whose block is derivable from DA."""
+        heads = self.heads
+        live = sum(len(block.inclusions) for block in self._live.blocks.values())
+        stored = self._store.transactions_up_to(heads.unsafe.number)
+        return PromiseLedger(
+            issued=stored + live, kept=self._store.transactions_up_to(heads.safe.number), broken=0, slashed=0
+        )
+
+    def batch(self, sequence: int) -> PostedBatch | None:
+        """A closed batch and where it stands."""
+        return self._batch(sequence)
+
+    def subscribe(self) -> AbstractContextManager[Subscription[ChainEvent]]:
+        """Every event from now on."""
+        return self._events.subscribe()
+
+
+def _log_record(found: FoundLog) -> LogRecord:
+    header = found.header
+    return LogRecord(
+        found.log,
+        header.number,
+        header.hash,
+        header.timestamp,
+        found.transaction_hash,
+        found.position,
+        found.log_index,
+    )

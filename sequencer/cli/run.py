@@ -1,0 +1,124 @@
+"""``sequencer run``, and what every command that runs a node does."""
+
+import argparse
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sequencer.cli.arguments import add_command, add_json, add_settings, settings_of
+from sequencer.cli.output import Exit, checksummed, result, result_json
+from sequencer.config import Settings
+from sequencer.core import genesis as genesis_file
+from sequencer.core.encoding import data
+from sequencer.core.errors import ConfigError, Malformed
+from sequencer.core.genesis import Genesis
+from sequencer.core.ports import Signer
+from sequencer.lifecycle import DataDirectory, hold_data_directory
+from sequencer.signer import keystore
+from sequencer.signer.local import LocalSigner
+
+if TYPE_CHECKING:
+    from sequencer.cli.arguments import Commands
+    from sequencer.node import NodeAddresses
+
+
+def register(commands: "Commands") -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "run",
+        _run,
+        summary="run a node with operator configuration",
+        description="""\
+Run the node in the foreground until SIGTERM or SIGINT: it then stops taking transactions, seals and posts what
+it can, and exits 0. A second signal ends it at once.
+
+It needs a data directory with genesis.json, keystore.json and password, as `sequencer init` writes them, or
+settings that name other places. When the node is ready it prints where it listens.""",
+        examples="""\
+  sequencer init --data-dir node --chain-id 7100001 --fund 0xYOUR_ADDRESS=1000
+  sequencer run --config node/config.toml
+  SEQUENCER_RPC__PORT=9000 sequencer run --config node/config.toml --set log.level=debug""",
+    )
+    add_settings(parser)
+    add_json(parser, "print where the node listens as one JSON object")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = settings_of(arguments).settings
+    with hold_data_directory(settings.node.data_dir) as directory:
+        genesis = read_genesis(settings.node.genesis or directory.genesis_file)
+        signer = _signer(settings, directory)
+        check_member(genesis, signer)
+
+        def ready(addresses: "NodeAddresses") -> None:
+            document = {
+                **addresses_json(addresses),
+                "chainId": genesis.spec.chain_id,
+                "genesisHash": data(addresses.genesis_hash),
+                "dataDir": str(directory.path),
+                "engine": addresses.engine,
+                "sequencer": checksummed(signer.address),
+            }
+            if arguments.json:
+                result_json(document)
+            else:
+                result(f"ready: chain {genesis.spec.chain_id} at {addresses.rpc_url}, metrics {addresses.metrics_url}")
+
+        return run_node(settings, genesis, signer, directory, ready)
+
+
+def run_node(
+    settings: Settings,
+    genesis: Genesis,
+    signer: Signer,
+    directory: DataDirectory,
+    on_ready: "Callable[[NodeAddresses], None]",
+) -> int:
+    """Run a node until it is told to stop. Raises what ends it otherwise."""
+    import uvloop
+
+    from sequencer import node
+    from sequencer.telemetry import logs
+
+    logs.configure(settings.log)
+
+    def announce(addresses: "NodeAddresses") -> None:
+        with contextlib.suppress(BrokenPipeError):  # nobody reads the banner: no reason to stop a node
+            on_ready(addresses)
+
+    uvloop.run(node.run(settings, genesis, signer, on_ready=announce, lock=directory))
+    return Exit.DONE
+
+
+def read_genesis(file: Path) -> Genesis:
+    """The genesis in ``file``. Raises ``ConfigError``."""
+    try:
+        return genesis_file.load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError("node.genesis", str(file), error.strerror or "cannot be read") from None
+    except Malformed as error:
+        raise ConfigError("node.genesis", str(file), str(error)) from None
+
+
+def check_member(genesis: Genesis, signer: Signer) -> None:
+    """Raise ``ConfigError`` unless the key belongs to a sequencer of the chain."""
+    if genesis.spec.sequencers.member(signer.address) is None:
+        reason = f"is not a sequencer of chain {genesis.spec.chain_id} in its genesis"
+        raise ConfigError("signer", checksummed(signer.address), reason)
+
+
+def addresses_json(addresses: "NodeAddresses") -> dict[str, str | None]:
+    """Where a node listens, by the names of protocol section 9."""
+    return {
+        "rpcUrl": addresses.rpc_url,
+        "wsUrl": addresses.ws_url,
+        "grpcUrl": addresses.grpc_url,
+        "metricsUrl": addresses.metrics_url,
+    }
+
+
+def _signer(settings: Settings, directory: DataDirectory) -> LocalSigner:
+    password = keystore.read_password(settings.signer.password_file or directory.password_file)
+    return LocalSigner(keystore.decrypt(settings.signer.keystore or directory.keystore_file, password))

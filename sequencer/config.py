@@ -1,0 +1,81 @@
+"""Operator settings: everything that may differ between two nodes of one chain.
+
+Each part owns a frozen dataclass of its settings; this file puts them side by side under the section names
+that operators write. Chain constants are not here: they are in the genesis file, which all nodes share.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from da.config import BatcherConfig, SubmitterConfig
+from mempool.config import MempoolConfig
+from sequencer import config_load
+from sequencer.config_load import Flag, Loaded
+from sequencer.core.errors import ConfigError
+from sequencer.payload.config import PayloadConfig
+from sequencer.rpc.config import RpcConfig
+from sequencer.signer.config import SignerConfig
+from sequencer.telemetry.config import LogConfig, MetricsConfig
+
+CONFIG_VARIABLE: Final = "SEQUENCER_CONFIG"
+"""Names the configuration file when the flag does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """The node as a whole."""
+
+    data_dir: Path = Path("sequencer-data")
+    """Folder of everything the node keeps; one process at a time. The devnet uses a temporary one unless told."""
+    genesis: Path | None = None
+    """Genesis file; genesis.json in the data directory when not set."""
+    engine: Literal["auto", "native", "reference"] = "auto"
+    """Execution engine; auto takes the native one where it is installed."""
+    read_workers: int = field(default=2, metadata={"minimum": 1, "maximum": 64})
+    """Processes that answer eth_call and eth_estimateGas for the reference engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a node, section by section."""
+
+    node: NodeConfig = field(default_factory=NodeConfig)
+    block: PayloadConfig = field(default_factory=PayloadConfig)
+    mempool: MempoolConfig = field(default_factory=MempoolConfig)
+    batch: BatcherConfig = field(default_factory=BatcherConfig)
+    da: SubmitterConfig = field(default_factory=SubmitterConfig)
+    rpc: RpcConfig = field(default_factory=RpcConfig)
+    signer: SignerConfig = field(default_factory=SignerConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+
+def load(
+    file: Path | None = None, flags: tuple[Flag, ...] = (), environment: Mapping[str, str] | None = None
+) -> Loaded[Settings]:
+    """The settings in force: flag > environment > file > default. Raises ``ConfigError``.
+
+    Without ``file``, the one that ``SEQUENCER_CONFIG`` names is read, if any.
+    """
+    environment = os.environ if environment is None else environment
+    if file is None and environment.get(CONFIG_VARIABLE):
+        file = Path(environment[CONFIG_VARIABLE])
+    loaded = config_load.load(Settings, file=file, environment=environment, flags=flags)
+    check(loaded.settings)
+    return loaded
+
+
+def check(settings: Settings) -> None:
+    """What no single key can tell. Raises ``ConfigError``."""
+    if settings.block.block_time_ms < settings.block.flashblock_interval_ms:
+        raise ConfigError(
+            "block.flashblock_interval_ms",
+            settings.block.flashblock_interval_ms,
+            f"must not be longer than block.block_time_ms ({settings.block.block_time_ms})",
+        )
+    ports = settings.rpc.port, settings.metrics.port
+    if ports[0] == ports[1] != 0:
+        raise ConfigError("metrics.port", settings.metrics.port, "is taken by rpc.port")

@@ -1,0 +1,152 @@
+"""The node: opens everything, owns the one task group, says when it is ready, and stops in order.
+
+Shutdown: not ready, stop ingress, seal and drain to log, outbox and DA, stop answering, close the stores last.
+A second signal skips to the end (``lifecycle.stop_on_signals``).
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from sequencer import lifecycle
+from sequencer.chain import ChainRuntime, open_stores
+from sequencer.config import Settings
+from sequencer.core.block import Header
+from sequencer.core.genesis import Genesis
+from sequencer.core.ports import Signer
+from sequencer.core.types import Hash32
+from sequencer.derivation import derive_chain
+from sequencer.lifecycle import DataDirectory, DiskLevel
+from sequencer.rpc.metrics import RpcMetrics
+from sequencer.rpc.service import RpcServer
+from sequencer.telemetry import health
+from sequencer.telemetry.health import Health
+from sequencer.telemetry.metrics import ProcessMetrics
+from sequencer.telemetry.server import TelemetryServer
+
+log = structlog.get_logger(__name__)
+
+DRAIN_S = 10.0
+"""Of the usual 30 seconds of grace, what sealing and posting may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAddresses:
+    """Where a running node listens, and what it runs."""
+
+    rpc_url: str
+    ws_url: str
+    grpc_url: str | None
+    metrics_url: str
+    genesis_hash: Hash32
+    engine: str
+    da_dir: Path
+
+
+class _Stop(Exception):
+    """Leaves the task group when the node was told to stop and has stopped."""
+
+
+async def run(
+    settings: Settings,
+    genesis: Genesis,
+    signer: Signer,
+    *,
+    on_ready: Callable[[NodeAddresses], None],
+    lock: DataDirectory,
+) -> None:
+    """Run a node until SIGTERM or SIGINT. Raises ``Fatal`` when it cannot go on."""
+    registry = CollectorRegistry()
+    probes, process = Health(), ProcessMetrics(registry)
+    with lifecycle.stop_on_signals() as stop:
+        async with (
+            TelemetryServer(settings.metrics, registry, probes, process) as telemetry,
+            open_stores(settings, genesis, lock.path, registry, (lock.descriptor,)) as stores,
+        ):
+            chain = ChainRuntime(settings, stores, signer, registry)
+            try:
+                await chain.start()
+                process.describe_build(stores.engine.name, genesis.spec.fork_at(genesis.timestamp))
+                server = RpcServer(settings.rpc, chain.view, RpcMetrics(registry))
+                host, port = await server.start()
+                place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+                addresses = NodeAddresses(
+                    rpc_url=f"http://{place}",
+                    ws_url=f"ws://{place}",
+                    grpc_url=None,
+                    metrics_url=telemetry.url,
+                    genesis_hash=stores.genesis_header.hash,
+                    engine=stores.engine.name,
+                    da_dir=lock.path / "da",
+                )
+                await _serve(chain, server, probes, process, lock, stop, lambda: on_ready(addresses))
+            finally:
+                await asyncio.to_thread(chain.close)
+
+
+async def _serve(
+    chain: ChainRuntime,
+    server: RpcServer,
+    probes: Health,
+    process: ProcessMetrics,
+    lock: DataDirectory,
+    stop: asyncio.Event,
+    announce: Callable[[], None],
+) -> None:
+    def on_disk(level: DiskLevel, free_bytes: int) -> None:
+        _mind_the_disk(chain, probes, level, free_bytes)
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(chain.run(), name="chain")
+            tasks.create_task(server.run(), name="rpc")
+            tasks.create_task(process.watch_loop(), name="loop lag")
+            tasks.create_task(lifecycle.watch_disk(lock.path, lifecycle.DiskLimits(), on_disk), name="disk")
+            probes.clear(health.STARTING)
+            announce()
+            tasks.create_task(_stop_when_told(chain, probes, stop), name="stop")
+    except* _Stop:
+        log.info("stopped")
+
+
+async def _stop_when_told(chain: ChainRuntime, probes: Health, stop: asyncio.Event) -> None:
+    await stop.wait()
+    log.info("stopping")
+    probes.hold("stopping", "the node is shutting down")
+    await chain.drain(DRAIN_S)
+    raise _Stop
+
+
+def _mind_the_disk(chain: ChainRuntime, probes: Health, level: DiskLevel, free_bytes: int) -> None:
+    """Stop what would fill the disk before it is full, and go on when there is room again."""
+    if level is DiskLevel.AMPLE:
+        log.info("disk has room again", free_bytes=free_bytes)
+        probes.clear("disk")
+        chain.accept()
+    else:
+        log.warning("disk is filling up", level=level.value, free_bytes=free_bytes)
+        probes.hold("disk", f"{free_bytes} bytes left on the disk of the data directory")
+        chain.stop_accepting("the sequencer's disk is full")
+    if level is DiskLevel.FULL:
+        chain.pause()
+    else:
+        chain.resume()
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedHead:
+    """What a derived chain ends with."""
+
+    number: int
+    hash: Hash32
+    state_root: Hash32
+
+
+async def derive(*, da_dir: Path, genesis: Genesis, lock: DataDirectory, to: int | None, engine: str) -> DerivedHead:
+    """Rebuild a chain from a local DA folder and its genesis into a new data directory."""
+    head: Header = await derive_chain(da_dir, genesis, lock.path, to=to, engine=engine, pass_fds=(lock.descriptor,))
+    return DerivedHead(head.number, head.hash, head.state_root)

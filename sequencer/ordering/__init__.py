@@ -1,0 +1,1 @@
+"""Ordering policies: which of the executable transactions come next, and in which order."""

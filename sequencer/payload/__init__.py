@@ -1,0 +1,1 @@
+"""Building blocks: picks transactions by the policy, executes them, closes flashblocks, seals."""

@@ -1,0 +1,17 @@
+"""Settings of block building."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadConfig:
+    """How often blocks are sealed and how much goes into a flashblock."""
+
+    block_time_ms: int = 1000
+    """Milliseconds between two blocks; also sealed when empty."""
+    flashblock_interval_ms: int = 10
+    """Longest time for which executed transactions wait before their flashblock closes."""
+    flashblock_max_transactions: int = 2000
+    """Most transactions in one flashblock."""
+    flashblock_max_size_bytes: int = 768 * 1024
+    """Most bytes of raw transactions in one flashblock; the protocol allows 1 MiB for the whole entry."""

@@ -1,0 +1,1 @@
+"""Pre-confirmations: makes decisions durable, then signs them, then hands them out."""

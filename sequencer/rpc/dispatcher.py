@@ -1,0 +1,155 @@
+"""From bytes to bytes: parses envelopes, runs handlers under their limits, encodes responses.
+
+Whatever comes in, what goes out is valid JSON-RPC. A batch is worked through in order, one request at a
+time, so that it takes no more than one slot of any kind; only consecutive sends go in together, which is
+what lets the pool decode and recover them in one call.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
+from typing import Final, cast
+
+import structlog
+
+from sequencer.core.errors import Fatal, SequencerError
+from sequencer.rpc import jsonrpc
+from sequencer.rpc.chain import ServedChain
+from sequencer.rpc.errors import Errors, RpcError, translate
+from sequencer.rpc.jsonrpc import Invalid, Parsed, Request
+from sequencer.rpc.limits import Gate, gates
+from sequencer.rpc.methods.eth_subscribe import Session
+from sequencer.rpc.methods.method import Kind, Method
+from sequencer.rpc.methods.table import METHODS
+from sequencer.rpc.metrics import OTHER, RpcMetrics
+from sequencer.rpc.params import parse_params
+
+_log = structlog.get_logger()
+
+_LONGEST_TURN_S: Final = 0.005
+"""How long a batch may keep the event loop before others get their turn."""
+_UNKNOWN_WEIGHT: Final = 1
+_SHOWN_NAME_LENGTH: Final = 80
+
+
+class Dispatcher:
+    """Answers requests for one chain. ``on_fatal`` is told of errors that must end the process."""
+
+    def __init__(self, chain: ServedChain, metrics: RpcMetrics, on_fatal: Callable[[Fatal], None]) -> None:
+        self._chain = chain
+        self._metrics = metrics
+        self._on_fatal = on_fatal
+        self._gates: dict[Kind, Gate] = dict(gates(chain.config))
+        self._response_limit = chain.config.response_limit_bytes
+
+    async def respond(self, body: bytes | str, session: Session | None = None) -> bytes:
+        """The encoded response to a request or batch; empty when it only notified."""
+        parsed = jsonrpc.parse(body, self._chain.config.batch_limit)
+        if isinstance(parsed, list):
+            return await self._respond_batch(parsed, session)
+        return await self._respond_one(parsed, session)
+
+    async def _respond_batch(self, batch: Sequence[Parsed], session: Session | None) -> bytes:
+        cost = sum(_weight(item) for item in batch)
+        limit = self._chain.config.batch_cost_limit
+        if cost > limit:
+            error = RpcError(Errors.BATCH_TOO_LARGE, f"batch too large: it weighs {cost}, at most {limit} is allowed")
+            self._metrics.observe(OTHER, error.code, 0.0)
+            return jsonrpc.failure(None, error)
+        responses: list[bytes] = []
+        size, at, turn_began = 0, 0, perf_counter()
+        while at < len(batch):
+            run = _leading_sends(batch, at) or 1
+            if size > self._response_limit:
+                answers = [self._too_large(item) for item in batch[at : at + run]]
+            elif run > 1:
+                answers = await asyncio.gather(*[self._respond_one(item, session) for item in batch[at : at + run]])
+            else:
+                answers = [await self._respond_one(batch[at], session)]
+            kept = [answer for answer in answers if answer]
+            size += sum(map(len, kept))
+            if size > self._response_limit:
+                kept = [
+                    self._too_large(item) for item, answer in zip(batch[at : at + run], answers, strict=True) if answer
+                ]
+            responses += kept
+            at += run
+            if perf_counter() - turn_began > _LONGEST_TURN_S:
+                await asyncio.sleep(0)
+                turn_began = perf_counter()
+        return jsonrpc.join_batch(responses)
+
+    async def _respond_one(self, parsed: Parsed, session: Session | None) -> bytes:
+        if isinstance(parsed, Invalid):
+            self._metrics.observe(OTHER, parsed.error.code, 0.0)
+            return jsonrpc.failure(parsed.id, parsed.error)
+        began = perf_counter()
+        method = METHODS.get(parsed.method)
+        code = 0
+        try:
+            response = await self._result(method, parsed, session)
+        except Exception as error:  # noqa: BLE001 - a defect in one handler must cost one answer, not the server
+            answer = self._explain(error, parsed.method if method is not None else OTHER)
+            code, response = answer.code, jsonrpc.failure(parsed.id, answer)
+        self._metrics.observe(OTHER if method is None else parsed.method, code, perf_counter() - began)
+        return b"" if parsed.notification else response
+
+    async def _result(self, method: Method | None, request: Request, session: Session | None) -> bytes:
+        """The encoded response with the method's result. Raises whatever the handler raises."""
+        if method is None:
+            name = request.method[:_SHOWN_NAME_LENGTH]
+            raise RpcError(Errors.METHOD_NOT_FOUND, Errors.METHOD_NOT_FOUND.text.format(method=name))
+        arguments = parse_params(method.parameters, request.params) if method.parameters or request.params else ()
+        if method.kind is Kind.SESSION:
+            if session is None:
+                raise RpcError(Errors.NO_NOTIFICATIONS)
+            result = method.handler(self._chain, session, *arguments)
+        elif not method.awaits:
+            result = method.handler(self._chain, *arguments)
+        else:
+            result = await self._await(method, arguments)
+        response = jsonrpc.success(request.id, result)
+        if len(response) > self._response_limit:
+            raise RpcError(Errors.RESPONSE_TOO_LARGE)
+        return response
+
+    async def _await(self, method: Method, arguments: Sequence[object]) -> object:
+        handler = cast("Callable[..., Awaitable[object]]", method.handler)
+        gate = self._gates.get(method.kind)
+        if gate is None:
+            return await handler(self._chain, *arguments)
+        async with gate:
+            return await handler(self._chain, *arguments)
+
+    def _explain(self, error: Exception, method: str) -> RpcError:
+        """What the caller is told of an error."""
+        if isinstance(error, RpcError):
+            return error
+        if isinstance(error, SequencerError):
+            if isinstance(error, Fatal):
+                self._on_fatal(error)
+            return translate(error)
+        _log.error("rpc handler failed", method=method, exc_info=error)
+        return RpcError(Errors.INTERNAL)
+
+    def _too_large(self, item: Parsed) -> bytes:
+        if isinstance(item, Request) and item.notification:
+            return b""
+        return jsonrpc.failure(item.id, RpcError(Errors.RESPONSE_TOO_LARGE))
+
+
+def _weight(item: Parsed) -> int:
+    method = METHODS.get(item.method) if isinstance(item, Request) else None
+    return method.kind.weight if method is not None else _UNKNOWN_WEIGHT
+
+
+def _leading_sends(batch: Sequence[Parsed], at: int) -> int:
+    """How many consecutive sends stand at ``at``."""
+    stop = at
+    while stop < len(batch):
+        item = batch[stop]
+        method = METHODS.get(item.method) if isinstance(item, Request) else None
+        if method is None or method.kind is not Kind.SEND:
+            break
+        stop += 1
+    return stop - at

@@ -1,0 +1,91 @@
+"""Every error that a caller of JSON-RPC can see: one table of codes and texts.
+
+Wallets and libraries match on these codes and on geth's words, so both are fixed here and nowhere else.
+``translate`` maps the errors of the node's core; whatever it does not know is an internal error whose
+details stay in the log.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from sequencer.core.errors import DeadlineExceeded, Reason, Rejected, SequencerError, Temporary
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """A JSON-RPC error code and the text it comes with when nothing more exact is known."""
+
+    code: int
+    text: str
+
+
+class Errors(Enum):
+    """The table. Codes: JSON-RPC 2.0, EIP-1474, EIP-7966, geth and the execution API."""
+
+    PARSE = ErrorKind(-32700, "parse error")
+    INVALID_REQUEST = ErrorKind(-32600, "invalid request")
+    BATCH_TOO_LARGE = ErrorKind(-32600, "batch too large")
+    METHOD_NOT_FOUND = ErrorKind(-32601, "the method {method} does not exist/is not available")
+    NO_NOTIFICATIONS = ErrorKind(-32601, "notifications not supported")
+    NO_SUBSCRIPTION_KIND = ErrorKind(-32601, 'no "{kind}" subscription in eth namespace')
+    INVALID_PARAMS = ErrorKind(-32602, "invalid params")
+    INTERNAL = ErrorKind(-32603, "internal error")
+    SERVER = ErrorKind(-32000, "server error")
+    TIMEOUT = ErrorKind(-32002, "request timed out")
+    RESPONSE_TOO_LARGE = ErrorKind(-32003, "response too large")
+    LIMIT_EXCEEDED = ErrorKind(-32005, "limit exceeded")
+    REVERTED = ErrorKind(3, "execution reverted")
+    SYNC_TIMEOUT = ErrorKind(4, "the transaction was added to the mempool but wasn't processed in {timeout}")
+    SYNC_NOT_READY = ErrorKind(5, "the node is not ready to process the transaction")
+    SYNC_NONCE_GAP = ErrorKind(6, "nonce too high: next nonce {expected}, tx nonce {nonce}")
+    PRUNED = ErrorKind(4444, "pruned history unavailable")
+
+    @property
+    def code(self) -> int:
+        """The number that goes on the wire."""
+        return self.value.code
+
+    @property
+    def text(self) -> str:
+        """The default message, a format string where it has braces."""
+        return self.value.text
+
+
+REASONS: Final[dict[Reason, Errors]] = dict.fromkeys(Reason, Errors.SERVER)
+"""How each refusal of the core is answered: geth answers all of them with -32000 and its own words."""
+
+
+class RpcError(Exception):
+    """Ends a request with this code, message and optional ``data`` (JSON value)."""
+
+    def __init__(self, kind: Errors, message: str = "", data: object = None) -> None:
+        self.kind = kind
+        self.code = kind.code
+        self.message = message or kind.text
+        self.data = data
+        super().__init__(self.message)
+
+    def to_json(self) -> dict[str, object]:
+        """The ``error`` member of a response."""
+        error: dict[str, object] = {"code": self.code, "message": self.message}
+        if self.data is not None:
+            error["data"] = self.data
+        return error
+
+
+def invalid_params(message: str) -> RpcError:
+    """-32602 with this text."""
+    return RpcError(Errors.INVALID_PARAMS, message)
+
+
+def translate(error: SequencerError) -> RpcError:
+    """The answer to an error of the node. Its text is the node's own and safe to show, except where it tells
+    of the inside of the node."""
+    if isinstance(error, Rejected):
+        return RpcError(REASONS[error.reason], str(error))
+    if isinstance(error, DeadlineExceeded):
+        return RpcError(Errors.TIMEOUT)
+    if isinstance(error, Temporary):
+        return RpcError(Errors.SERVER, str(error))
+    return RpcError(Errors.INTERNAL)

@@ -1,0 +1,1 @@
+"""The JSON-RPC methods, one module a noun; ``table`` lists them all."""

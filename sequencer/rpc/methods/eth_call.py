@@ -1,0 +1,75 @@
+"""``eth_call`` and ``eth_estimateGas``."""
+
+from sequencer.core.calls import AccountOverride, CallResult
+from sequencer.core.encoding import data, quantity
+from sequencer.core.types import Address
+from sequencer.rpc.block_id import BlockId, Tag, block_id, state_at
+from sequencer.rpc.call_object import CallObject, call_object, no_block_overrides, state_overrides, with_overrides
+from sequencer.rpc.chain import ServedChain
+from sequencer.rpc.errors import Errors, RpcError
+from sequencer.rpc.methods.eth_state import kept_history
+from sequencer.rpc.methods.method import Kind, Method
+from sequencer.rpc.params import Parameter, optional
+from sequencer.rpc.revert import revert_reason
+
+
+async def call(
+    chain: ServedChain,
+    wanted: CallObject,
+    block: BlockId,
+    overrides: dict[Address, AccountOverride] | None,
+    _block_overrides: None,
+) -> str:
+    """The output of a message call. Raises ``RpcError`` 3 with the revert data when it reverts."""
+    backend, config = chain.backend, chain.config
+    request = with_overrides(wanted.checked(backend.spec.chain_id), overrides)
+    with kept_history():
+        at = state_at(backend, block)
+        result = await backend.call(request, at, config.call_gas_cap, config.call_timeout_s)
+    raise_failure(result)
+    return data(result.output)
+
+
+async def estimate_gas(
+    chain: ServedChain,
+    wanted: CallObject,
+    block: BlockId,
+    overrides: dict[Address, AccountOverride] | None,
+    _block_overrides: None,
+) -> str:
+    """The least gas limit with which the transaction succeeds."""
+    backend, config = chain.backend, chain.config
+    request = with_overrides(wanted.checked(backend.spec.chain_id), overrides)
+    with kept_history():
+        at = state_at(backend, block)
+        result = await backend.estimate(request, at, config.call_gas_cap, config.call_timeout_s)
+    if isinstance(result, int):
+        return quantity(result)
+    if result.halt == "out of gas":
+        allowance = min(request.gas_limit or backend.spec.gas_limit, config.call_gas_cap)
+        raise RpcError(Errors.SERVER, f"gas required exceeds allowance ({allowance})")
+    raise_failure(result)
+    raise RpcError(Errors.INTERNAL)
+
+
+def raise_failure(result: CallResult) -> None:
+    """Raises ``RpcError`` unless the call succeeded."""
+    if result.reverted:
+        reason = revert_reason(result.output)
+        message = f"{Errors.REVERTED.text}: {reason}" if reason else Errors.REVERTED.text
+        raise RpcError(Errors.REVERTED, message, data(result.output))
+    if result.halt:
+        raise RpcError(Errors.SERVER, result.halt)
+
+
+_PARAMETERS = (
+    Parameter("transaction", call_object),
+    optional("block", block_id, Tag.LATEST),
+    optional("stateOverrides", state_overrides),
+    optional("blockOverrides", no_block_overrides),
+)
+
+METHODS = (
+    Method("eth_call", call, _PARAMETERS, Kind.CALL),
+    Method("eth_estimateGas", estimate_gas, _PARAMETERS, Kind.CALL),
+)

@@ -1,0 +1,83 @@
+"""``eth_sendRawTransaction`` and its waiting sister (EIP-7966)."""
+
+from sequencer.core.encoding import data
+from sequencer.core.errors import Reason, Rejected, Temporary
+from sequencer.core.keccak import keccak256
+from sequencer.core.transaction import decode, recover
+from sequencer.core.types import Hash32
+from sequencer.rpc import params
+from sequencer.rpc.chain import ServedChain
+from sequencer.rpc.errors import Errors, RpcError
+from sequencer.rpc.methods.method import Kind, Method
+from sequencer.rpc.params import Parameter, optional
+from sequencer.rpc.render.json import Json
+from sequencer.rpc.render.preconfirmation import preconfirmation
+from sequencer.rpc.render.receipt import receipt
+
+
+async def send_raw_transaction(chain: ServedChain, raw: bytes) -> str:
+    """Admit a signed transaction; answers with its hash."""
+    return data(await chain.backend.submit(raw))
+
+
+async def send_raw_transaction_sync(chain: ServedChain, raw: bytes, timeout_ms: int | None) -> Json:
+    """Admit a signed transaction and wait for its promise: the receipt, with a member ``preconfirmation``.
+
+    Safe to repeat: a transaction that is known already is waited for, one that has its place is answered.
+    Errors 4 (not in time), 5 (the node is not ready) and 6 (nonce gap; not admitted).
+    """
+    transaction_hash = keccak256(raw)
+    answer = _promised(chain, transaction_hash)
+    if answer is not None:
+        return answer
+    await _refuse_nonce_gap(chain, raw)
+    try:
+        await chain.backend.submit(raw)
+    except Rejected as error:
+        if error.reason is not Reason.ALREADY_KNOWN:
+            raise
+    except Temporary as error:
+        raise RpcError(
+            Errors.SYNC_NOT_READY, f"{Errors.SYNC_NOT_READY.text}: {error}", data(transaction_hash)
+        ) from None
+    seconds = _timeout_ms(chain, timeout_ms) / 1000
+    try:
+        promised = await chain.backend.wait_preconfirmed(transaction_hash, seconds)
+    except TimeoutError:
+        message = Errors.SYNC_TIMEOUT.text.format(timeout=f"{seconds:g}s")
+        raise RpcError(Errors.SYNC_TIMEOUT, message, data(transaction_hash)) from None
+    return {**receipt(promised.inclusion), "preconfirmation": preconfirmation(promised.preconfirmation)}
+
+
+def _promised(chain: ServedChain, transaction_hash: Hash32) -> Json | None:
+    inclusion = chain.backend.inclusion(transaction_hash)
+    promise = chain.backend.preconfirmation(transaction_hash)
+    if inclusion is None or promise is None:
+        return None
+    return {**receipt(inclusion), "preconfirmation": preconfirmation(promise)}
+
+
+async def _refuse_nonce_gap(chain: ServedChain, raw: bytes) -> None:
+    """A transaction that cannot run yet would only time out, so it is refused before it enters the pool."""
+    transaction = recover(decode(raw))
+    (account,) = await chain.backend.accounts([transaction.sender], "pending")
+    expected = chain.backend.next_nonce(transaction.sender, account.nonce)
+    if transaction.nonce > expected:
+        message = Errors.SYNC_NONCE_GAP.text.format(expected=expected, nonce=transaction.nonce)
+        raise RpcError(Errors.SYNC_NONCE_GAP, message, hex(expected))
+
+
+def _timeout_ms(chain: ServedChain, wanted_ms: int | None) -> int:
+    """The wanted time, or the default for one that is out of bounds (EIP-7966)."""
+    if wanted_ms is None or not 0 < wanted_ms <= chain.config.sync_timeout_limit_ms:
+        return chain.config.sync_timeout_ms
+    return wanted_ms
+
+
+_RAW = Parameter("transaction", params.data)
+_TIMEOUT = optional("timeout", params.loose_integer)
+
+METHODS = (
+    Method("eth_sendRawTransaction", send_raw_transaction, (_RAW,), Kind.SEND),
+    Method("eth_sendRawTransactionSync", send_raw_transaction_sync, (_RAW, _TIMEOUT), Kind.WAIT),
+)

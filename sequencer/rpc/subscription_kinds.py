@@ -1,0 +1,115 @@
+"""What can be subscribed to, and the options of each kind. Pure.
+
+::
+
+    newHeads                      headers of sealed blocks
+    logs {address?, topics?}      logs of sealed blocks; again with removed: true when a reset undoes them
+    newPendingTransactions full?  transactions that enter the pool, by hash or whole
+    syncing                       never tells anything: the node serves only once it has caught up
+    newFlashblocks                signed flashblocks
+    preconfirmations {sender?, hash?}   proofs, of these senders or transactions or of all; one or an array each
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from sequencer.core import encoding
+from sequencer.core.errors import Malformed
+from sequencer.core.types import Address, Hash32
+from sequencer.rpc.errors import Errors, RpcError, invalid_params
+from sequencer.rpc.log_query import ALTERNATIVES_LIMIT, LogMatch, log_match
+from sequencer.rpc.params import boolean, members
+
+
+@dataclass(frozen=True, slots=True)
+class NewHeads:
+    """Headers of sealed blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Logs of sealed blocks."""
+
+    match: LogMatch
+
+
+@dataclass(frozen=True, slots=True)
+class NewPendingTransactions:
+    """Transactions that enter the pool."""
+
+    full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Syncing:
+    """Changes of the sync state, of which there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFlashblocks:
+    """Signed flashblocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preconfirmations:
+    """Proofs; with neither senders nor hashes, all of them."""
+
+    senders: frozenset[Address]
+    hashes: frozenset[Hash32]
+
+    def wants(self, sender: Address, transaction_hash: Hash32) -> bool:
+        """The proof of this transaction is wanted."""
+        if not self.senders and not self.hashes:
+            return True
+        return sender in self.senders or transaction_hash in self.hashes
+
+
+Wanted: TypeAlias = NewHeads | Logs | NewPendingTransactions | Syncing | NewFlashblocks | Preconfirmations
+
+
+def parse_subscription(kind: str, options: object) -> Wanted:
+    """The subscription that was asked for. Raises ``RpcError`` in geth's words for an unknown kind."""
+    parse = KINDS.get(kind)
+    if parse is None:
+        raise RpcError(Errors.NO_SUBSCRIPTION_KIND, Errors.NO_SUBSCRIPTION_KIND.text.format(kind=kind[:80]))
+    try:
+        return parse(options)
+    except Malformed as error:
+        raise invalid_params(f"invalid argument 1: {error}") from None
+
+
+def _logs(options: object) -> Logs:
+    return Logs(log_match(members(options or {})))
+
+
+def _pending(options: object) -> NewPendingTransactions:
+    return NewPendingTransactions(False if options is None else boolean(options))
+
+
+def _preconfirmations(options: object) -> Preconfirmations:
+    fields = members(options or {})
+    return Preconfirmations(
+        frozenset(Address(encoding.parse_address(item)) for item in _one_or_many(fields.get("sender"))),
+        frozenset(Hash32(encoding.parse_hash(item)) for item in _one_or_many(fields.get("hash"))),
+    )
+
+
+def _one_or_many(value: object) -> list[object]:
+    if value is None:
+        return []
+    items = value if isinstance(value, list) else [value]
+    if len(items) > ALTERNATIVES_LIMIT:
+        raise Malformed(f"more than {ALTERNATIVES_LIMIT} alternatives")
+    return items
+
+
+KINDS: Final[dict[str, Callable[[object], Wanted]]] = {
+    "newHeads": lambda _: NewHeads(),
+    "logs": _logs,
+    "newPendingTransactions": _pending,
+    "syncing": lambda _: Syncing(),
+    "newFlashblocks": lambda _: NewFlashblocks(),
+    "preconfirmations": _preconfirmations,
+}
+"""Every kind and the parser of its options."""

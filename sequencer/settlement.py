@@ -1,0 +1,99 @@
+"""What happens to a block once its seal is durable: store it, commit its state, tell everyone, batch it.
+
+The write order is the one that a crash can be repaired from at every step (architecture D7): the log has
+the block before this stage sees it, then the block store, then the engine's state.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from da.batcher import Batcher
+from da.blocks import BatchBlock
+from sequencer.channel import Broadcast
+from sequencer.core.block import Block, BlockRef
+from sequencer.core.heads import Heads
+from sequencer.core.ports import ExecutionEngine
+from sequencer.core.views import BlockSealed, ChainEvent, Status
+from sequencer.live import LiveBlocks
+from sequencer.preconf.service import LoggedSeal
+from sequencer.status import StatusBook
+from sequencer.storage.blocks import BlockStore
+
+CAPACITY = 8
+"""Sealed blocks that may wait to be stored; when it is full the builder waits."""
+
+
+class HeadsKeeper:
+    """The chain's heads, moved by settlement (unsafe) and by the DA layer (safe, finalized)."""
+
+    def __init__(self, heads: Heads) -> None:
+        self.heads = heads
+
+    def sealed(self, block: BlockRef) -> None:
+        """A block was stored."""
+        self.heads = self.heads.sealed(block)
+
+    def posted(self, block: BlockRef) -> None:
+        """Every block up to this one is on DA."""
+        self.heads = self.heads.posted(block)
+
+    def final(self, block: BlockRef) -> None:
+        """Every block up to this one is final on DA."""
+        self.heads = self.heads.final(block)
+
+
+class Settlement:
+    """Stores sealed blocks in order, one at a time."""
+
+    def __init__(
+        self,
+        *,
+        store: BlockStore,
+        engine: ExecutionEngine,
+        live: LiveBlocks,
+        heads: HeadsKeeper,
+        events: Broadcast[ChainEvent],
+        batcher: Batcher,
+        statuses: StatusBook,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._live = live
+        self._heads = heads
+        self._events = events
+        self._batcher = batcher
+        self._statuses = statuses
+        self._clock_ms = clock_ms
+        self._queue: asyncio.Queue[LoggedSeal] = asyncio.Queue(CAPACITY)
+        self.batched = asyncio.Event()
+        """Set whenever the batcher got a block."""
+
+    async def take(self, sealed: LoggedSeal) -> None:
+        """Hand a block in; waits while the stage is full."""
+        await self._queue.put(sealed)
+
+    async def drain(self) -> None:
+        """Until everything handed in is stored."""
+        await self._queue.join()
+
+    async def run(self) -> None:
+        """Serve for ever."""
+        while True:
+            sealed = await self._queue.get()
+            await self._settle(sealed.block)
+            self._queue.task_done()
+
+    async def _settle(self, block: Block) -> None:
+        number = block.header.number
+        await self._store.put(block, self._live.get(number).signed)
+        live = self._live.stored(block)
+        self._heads.sealed(block.header.ref)
+        self._statuses.blocks.reached(number, Status.SEALED, self._clock_ms())
+        self._events.publish(BlockSealed(block))
+        self._batcher.add(
+            BatchBlock(live.attributes, tuple(live.entries), block.header.hash, block.header.state_root),
+            self._clock_ms(),
+        )
+        self.batched.set()
+        await asyncio.to_thread(self._engine.commit, number)

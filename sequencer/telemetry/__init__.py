@@ -1,0 +1,1 @@
+"""What the node tells its operators: structured logs, Prometheus metrics and health."""

@@ -1,0 +1,45 @@
+"""The public state tests, each file a test: two cases of each in every run, all with ``CONFORMANCE_FULL=1``."""
+
+import os
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from execution.evm.reference.read_worker import with_deep_stack
+from execution.statetest import Case, CaseResult, host, load_cases, run_case
+from tests.vectors import vectors_dir
+
+SAMPLE_SIZE = None if os.environ.get("CONFORMANCE_FULL") else 2
+EXPECTED_CASES = 1187
+"""Cases under Cancun and Prague in the collection."""
+
+
+def _files() -> list[Path]:
+    try:
+        return sorted((vectors_dir() / "evm-state").glob("*.json"))
+    except pytest.skip.Exception:
+        return []
+
+
+def _cases(path: Path, forks: tuple[str, ...]) -> list[Case]:
+    return [case for case in load_cases(path) if case.fork in forks]
+
+
+@pytest.mark.parametrize("path", _files(), ids=lambda path: path.stem)
+def test_cases_hold_on_the_reference_rules(path: Path) -> None:
+    rules = host("reference")
+    cases = list(islice(_cases(path, rules.forks), SAMPLE_SIZE))
+    if not cases:
+        pytest.skip(f"no case of {', '.join(rules.forks)}")
+    results: list[CaseResult] = []
+    with_deep_stack(lambda: results.extend(run_case(case, rules) for case in cases)).join()
+    assert len(results) == len(cases)
+    assert [result for result in results if result.status != "passed"] == []
+
+
+def test_the_collection_is_complete() -> None:
+    files = _files()
+    if not files:
+        vectors_dir()
+    assert sum(len(_cases(path, ("cancun", "prague"))) for path in files) == EXPECTED_CASES

@@ -1,0 +1,85 @@
+"""A running server and raw sockets to it, so that tests can send what no HTTP library would."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from sequencer.rpc.config import RpcConfig
+from sequencer.rpc.http import Route
+from sequencer.rpc.metrics import RpcMetrics
+from sequencer.rpc.service import RpcServer
+from sequencer.testing.backend import MemoryBackend
+from tests.unit.rpc.sample_chain import sample_backend
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server under test."""
+
+    host: str
+    port: int
+    backend: MemoryBackend
+    registry: CollectorRegistry
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+    async def send(self, request: bytes) -> bytes:
+        """Everything the server answers until it closes the connection."""
+        reader, writer = await asyncio.open_connection(self.host, self.port)
+        try:
+            writer.write(request)
+            await writer.drain()
+            return await reader.read()
+        except ConnectionResetError:
+            return b""
+        finally:
+            writer.close()
+
+    async def post(self, body: bytes, *headers: str) -> tuple[int, dict[str, str], bytes]:
+        """One POST on a connection of its own."""
+        lines = [f"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(body)}"]
+        return parse_response(await self.send("\r\n".join([*lines, *headers, "", ""]).encode() + body))
+
+    async def request(self, line: str, *headers: str) -> tuple[int, dict[str, str], bytes]:
+        """One request without a body."""
+        named = [] if any(header.startswith("Host:") for header in headers) else ["Host: localhost"]
+        return parse_response(
+            await self.send("\r\n".join([line, *named, "Connection: close", *headers, "", ""]).encode())
+        )
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Returns once the condition holds; fails after half a minute."""
+    for _ in range(3_000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never happened")
+
+
+def parse_response(answer: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers by lower-case name, and body."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return int(status.split(" ")[1]), headers, body
+
+
+@asynccontextmanager
+async def serving(routes: dict[str, Route] | None = None, **settings: Any) -> AsyncIterator[Running]:
+    """A server over the sample chain on a free port."""
+    backend = sample_backend()
+    registry = CollectorRegistry()
+    config = RpcConfig(port=0, **settings)
+    server = RpcServer(config, backend, RpcMetrics(registry), routes=routes)
+    async with server.serving() as (host, port):
+        yield Running(host, port, backend, registry)

@@ -1,0 +1,64 @@
+"""I4, every block is posted and has effect exactly once: the process dies between every two steps.
+
+First exhaustively: for every way in which a submit can end, one run is counted and then repeated with a
+crash at each of its points. Then at random: many crashes, faults and reorgs in one life, from a seed.
+"""
+
+import random
+
+import pytest
+
+from da.memory import Fault, MemoryLayer
+from tests.unit.da.chains import Shape, make_batches
+from tests.unit.da.world import Crash, Points, World, assert_everything_took_effect_once
+
+BATCHES = make_batches(2, shape=Shape(1, 2, 200))
+FOREVER = 10**9
+
+
+def new_world(fault: Fault) -> World:
+    """Two batches of several blobs each, on a layer that is final after three heights."""
+    world = World(MemoryLayer(blob_size_bytes=500, final_after=3), BATCHES)
+    world.layer.plan([fault])
+    return world
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_a_crash_at_every_point_leaves_one_copy_of_everything(fault: Fault) -> None:
+    points = Points()
+    whole = new_world(fault)
+    await whole.run(whole.service(points), FOREVER)
+    assert_everything_took_effect_once(whole)
+    assert points.passed > 20
+    for die_at in range(1, points.passed + 1):
+        world = new_world(fault)
+        with pytest.raises(Crash):
+            await world.run(world.service(Points(die_at)), FOREVER)
+        survivor = world.service()
+        await world.run(survivor, FOREVER)
+        assert world.is_done(survivor)
+        assert_everything_took_effect_once(world)
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_many_crashes_faults_and_reorgs_leave_one_effective_copy_of_everything(seed: int) -> None:
+    rng = random.Random(seed)
+    batches = make_batches(4, per_batch=1, seed=seed)
+    world = World(MemoryLayer(blob_size_bytes=rng.choice((300, 5000)), final_after=rng.randrange(6)), batches)
+    world.layer.plan(rng.choices(list(Fault), k=12))
+    for _ in range(12):
+        service = world.service(Points(rng.randrange(1, 30)), rng)
+        try:
+            await world.run(service, world.now_ms + rng.randrange(1, 3000))
+        except Crash:
+            world.now_ms += rng.randrange(2000)
+        if rng.random() < 0.4:
+            world.reorg(rng.randrange(1, 8))
+        if rng.random() < 0.3:
+            world.layer.inject(rng.randbytes(rng.randrange(200)))
+    survivor = world.service(rng=rng)
+    await world.run(survivor, FOREVER)
+    assert world.is_done(survivor)
+    assert_everything_took_effect_once(world)
+    finalized = [heads.finalized.number for heads in world.heads if heads.finalized]
+    assert finalized == sorted(finalized)

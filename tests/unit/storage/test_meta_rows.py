@@ -1,0 +1,39 @@
+"""The meta rows: format and chain are checked, heads and counters kept."""
+
+import pytest
+
+from sequencer.core.block import BlockRef
+from sequencer.core.errors import ConfigError
+from sequencer.core.views import PromiseLedger
+from sequencer.storage.memory import MemoryStorage
+from sequencer.storage.meta import FORMAT_VERSION, ChainMeta
+from sequencer.storage.table import META
+from tests.unit.storage.sample_blocks import topic
+
+
+def test_an_empty_store_is_claimed_and_recognised() -> None:
+    storage = MemoryStorage()
+    ChainMeta(storage).check(topic(1))
+    ChainMeta(storage).check(topic(1))
+    with pytest.raises(ConfigError, match="data folder"):
+        ChainMeta(storage).check(topic(2))
+
+
+def test_another_format_is_refused_with_what_to_do() -> None:
+    storage = MemoryStorage()
+    ChainMeta(storage).check(topic(1))
+    storage.write({META + b"format": (FORMAT_VERSION + 1).to_bytes(4, "big")})
+    with pytest.raises(ConfigError, match="rebuilt from the sequence log"):
+        ChainMeta(storage).check(topic(1))
+
+
+def test_heads_and_promises_are_kept() -> None:
+    storage = MemoryStorage()
+    meta = ChainMeta(storage)
+    assert meta.heads() is None
+    assert meta.promises() == PromiseLedger(0, 0, 0, 0)
+    safe, finalized = BlockRef(9, topic(9)), BlockRef(3, topic(3))
+    meta.put_heads(safe, finalized)
+    meta.put_promises(PromiseLedger(5, 4, 1, 0))
+    assert ChainMeta(storage).heads() == (safe, finalized)
+    assert ChainMeta(storage).promises() == PromiseLedger(5, 4, 1, 0)
