@@ -36,6 +36,10 @@ class NodeConfig:
     """Execution engine; auto takes the native one where it is installed."""
     read_workers: int = field(default=2, metadata={"minimum": 1, "maximum": 64})
     """Processes that answer eth_call and eth_estimateGas for the reference engine."""
+    disk_low_bytes: int = 512 * 1024 * 1024
+    """Free disk space below which new transactions are refused; what was promised is still posted."""
+    disk_full_bytes: int = 64 * 1024 * 1024
+    """Free disk space below which no further block is opened."""
 
 
 @dataclass(frozen=True, slots=True)

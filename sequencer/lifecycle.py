@@ -167,9 +167,9 @@ class DiskLevel(Enum):
 class DiskLimits:
     """Free bytes below which a level begins, and what must be free on top before it ends."""
 
-    low_bytes: int = 1024**3
-    full_bytes: int = 128 * 1024**2
-    hysteresis_bytes: int = 128 * 1024**2
+    low_bytes: int = 512 * 1024**2
+    full_bytes: int = 64 * 1024**2
+    hysteresis_bytes: int = 64 * 1024**2
 
 
 def disk_level(free_bytes: int, before: DiskLevel, limits: DiskLimits) -> DiskLevel:

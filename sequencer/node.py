@@ -20,7 +20,7 @@ from sequencer.core.genesis import Genesis
 from sequencer.core.ports import Signer
 from sequencer.core.types import Hash32
 from sequencer.derivation import derive_chain
-from sequencer.lifecycle import DataDirectory, DiskLevel
+from sequencer.lifecycle import DataDirectory, DiskLevel, DiskLimits
 from sequencer.rpc.metrics import RpcMetrics
 from sequencer.rpc.service import RpcServer
 from sequencer.telemetry import health
@@ -83,7 +83,8 @@ async def run(
                     engine=stores.engine.name,
                     da_dir=lock.path / "da",
                 )
-                await _serve(chain, server, probes, process, lock, stop, lambda: on_ready(addresses))
+                limits = DiskLimits(settings.node.disk_low_bytes, settings.node.disk_full_bytes)
+                await _serve(chain, server, probes, process, lock, limits, stop, lambda: on_ready(addresses))
             finally:
                 await asyncio.to_thread(chain.close)
 
@@ -94,6 +95,7 @@ async def _serve(
     probes: Health,
     process: ProcessMetrics,
     lock: DataDirectory,
+    limits: DiskLimits,
     stop: asyncio.Event,
     announce: Callable[[], None],
 ) -> None:
@@ -105,7 +107,7 @@ async def _serve(
             tasks.create_task(chain.run(), name="chain")
             tasks.create_task(server.run(), name="rpc")
             tasks.create_task(process.watch_loop(), name="loop lag")
-            tasks.create_task(lifecycle.watch_disk(lock.path, lifecycle.DiskLimits(), on_disk), name="disk")
+            tasks.create_task(lifecycle.watch_disk(lock.path, limits, on_disk), name="disk")
             probes.clear(health.STARTING)
             announce()
             tasks.create_task(_stop_when_told(chain, probes, stop), name="stop")

@@ -5,12 +5,15 @@ the block before this stage sees it, then the block store, then the engine's sta
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+
+import structlog
 
 from da.batcher import Batcher
 from da.blocks import BatchBlock
 from sequencer.channel import Broadcast
 from sequencer.core.block import Block, BlockRef
+from sequencer.core.errors import Temporary
 from sequencer.core.heads import Heads
 from sequencer.core.ports import ExecutionEngine
 from sequencer.core.views import BlockSealed, ChainEvent, Status
@@ -19,6 +22,10 @@ from sequencer.preconf.service import LoggedSeal
 from sequencer.status import StatusBook
 from sequencer.storage.blocks import BlockStore
 
+log = structlog.get_logger(__name__)
+
+RETRY_S = 0.5
+"""Pause before a write that found no space is tried again."""
 CAPACITY = 8
 """Sealed blocks that may wait to be stored; when it is full the builder waits."""
 
@@ -86,7 +93,8 @@ class Settlement:
 
     async def _settle(self, block: Block) -> None:
         number = block.header.number
-        await self._store.put(block, self._live.get(number).signed)
+        signed = self._live.get(number).signed
+        await self._until_it_fits(lambda: self._store.put(block, signed))
         live = self._live.stored(block)
         self._heads.sealed(block.header.ref)
         self._statuses.blocks.reached(number, Status.SEALED, self._clock_ms())
@@ -96,4 +104,15 @@ class Settlement:
             self._clock_ms(),
         )
         self.batched.set()
-        await asyncio.to_thread(self._engine.commit, number)
+        await self._until_it_fits(lambda: asyncio.to_thread(self._engine.commit, number))
+
+    async def _until_it_fits(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write, however long the disk is full: the log has the block, so nothing is lost by waiting."""
+        while True:
+            try:
+                await write()
+            except Temporary as error:
+                log.warning("a sealed block waits for disk space", error=str(error))
+                await asyncio.sleep(RETRY_S)
+            else:
+                return

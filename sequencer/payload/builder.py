@@ -67,6 +67,8 @@ class BlockDraft:
     index: int = 0
     position: int = 0
     gas_used: int = 0
+    size_bytes: int = 0
+    """Raw transactions of the block, those included that wait for their flashblock to close."""
     _taken: list[PooledTransaction] = field(default_factory=list)
     _outcomes: list[Outcome] = field(default_factory=list)
     _size_bytes: int = 0
@@ -79,17 +81,27 @@ class BlockDraft:
 
     def budget(self, chunk: int) -> Budget:
         """What the policy may pick now, at most ``chunk`` transactions."""
-        room = self.config.flashblock_max_transactions - len(self._taken)
+        config, waiting = self.config, len(self._taken)
         return Budget(
             gas=self.attributes.gas_limit - self.gas_used,
-            size_bytes=self.config.flashblock_max_size_bytes - self._size_bytes,
-            count=min(chunk, room),
+            size_bytes=min(
+                config.flashblock_max_size_bytes - self._size_bytes, config.block_max_size_bytes - self.size_bytes
+            ),
+            count=min(
+                chunk,
+                config.flashblock_max_transactions - waiting,
+                config.block_max_transactions - self.position - waiting,
+            ),
         )
 
     @property
     def block_full(self) -> bool:
         """No further transaction can fit into this block."""
-        return self.attributes.gas_limit - self.gas_used < TRANSACTION_GAS
+        return (
+            self.attributes.gas_limit - self.gas_used < TRANSACTION_GAS
+            or self.position + len(self._taken) >= self.config.block_max_transactions
+            or self.index >= self.config.block_max_flashblocks - 1
+        )
 
     def add(self, taken: Sequence[PooledTransaction], outcomes: Sequence[Outcome], now_ms: int) -> None:
         """Transactions that were executed on top of everything before, in order."""
@@ -97,7 +109,9 @@ class BlockDraft:
             self._opened_ms = now_ms
         self._taken.extend(taken)
         self._outcomes.extend(outcomes)
-        self._size_bytes += sum(len(pooled.transaction.raw) for pooled in taken)
+        size_bytes = sum(len(pooled.transaction.raw) for pooled in taken)
+        self._size_bytes += size_bytes
+        self.size_bytes += size_bytes
         if outcomes:
             self.gas_used = outcomes[-1].cumulative_gas_used
 

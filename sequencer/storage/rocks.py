@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import structlog
 from rocksdict import (
     BlockBasedOptions,
     Cache,
@@ -25,6 +26,9 @@ from sequencer.core.errors import ConfigError, Fatal, Temporary
 BLOCK_CACHE_BYTES: Final = 64 << 20
 WRITE_BUFFER_BYTES: Final = 32 << 20
 LOG_FILES_KEPT: Final = 4
+
+
+_log = structlog.get_logger(__name__)
 
 
 class RocksStorage:
@@ -107,9 +111,17 @@ class RocksStorage:
             raise self._translated("syncing", error) from error
 
     def close(self) -> None:
-        """Release the folder. The object is of no use afterwards."""
-        if self._db is not None:
+        """Release the folder. The object is of no use afterwards.
+
+        Closing tries to write out what is in memory. Where that fails, for want of space, nothing is lost: it is
+        in the write-ahead log, and the next start reads it from there.
+        """
+        if self._db is None:
+            return
+        try:
             self._db.close()
+        except Exception as error:  # noqa: BLE001 - rocksdict raises plain Exception for everything
+            _log.warning("the block store did not close cleanly", error=str(error))
 
     def _translated(self, doing: str, error: Exception) -> Temporary | Fatal:
         """The error by what the caller should do."""

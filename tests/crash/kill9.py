@@ -108,6 +108,9 @@ def campaign(cycles: int, seed: int, data_dir: Path, engine: str = "reference") 
         exit_code = devnet.stop()
         if exit_code:
             raise AssertionError(f"SIGTERM ended with exit code {exit_code}")
+    except BaseException:
+        print(devnet.logs()[-6000:], file=sys.stderr)
+        raise
     finally:
         if devnet.process.poll() is None:
             devnet.kill()

@@ -21,7 +21,7 @@ os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")  # five times faster than th
 import ckzg  # type: ignore[import-not-found]
 from eth.abc import ComputationAPI, MessageAPI, StateAPI, TransactionContextAPI
 from eth.exceptions import FullStack as PyEvmFullStack
-from eth.exceptions import Halt, OutOfGas, ReservedBytesInCode, VMError, WriteProtection
+from eth.exceptions import Halt, InvalidJumpDestination, OutOfGas, ReservedBytesInCode, VMError, WriteProtection
 from eth.exceptions import InsufficientStack as PyEvmInsufficientStack
 from eth.precompiles.modexp import extract_lengths
 from eth.precompiles.point_evaluation import TRUSTED_SETUP_PATH, kzg_to_versioned_hash
@@ -95,7 +95,10 @@ def _jump_destinations(code: bytes) -> frozenset[int]:
 
 class _Code(CodeStream):
     def is_valid_opcode(self, position: int) -> bool:
-        return position in _jump_destinations(self._raw_code_bytes)
+        """True for a jump destination. What py-evm would raise otherwise is not what geth calls it."""
+        if position not in _jump_destinations(self._raw_code_bytes):
+            raise InvalidJumpDestination
+        return True
 
 
 class _Corrections(BaseComputation):
@@ -255,9 +258,13 @@ def _point_evaluation(computation: ComputationAPI) -> None:
 
 
 def _complete(opcodes: dict[int, Any]) -> list[Any]:
-    """All 256 instructions, the undefined ones too, so that the loop need not ask."""
+    """All 256 instructions, the undefined ones too, so that the loop need not ask.
+
+    As bound methods: Python calls those without recursing in C, whose depth it limits (1500 in some releases)
+    below what 1024 nested calls would need.
+    """
     corrected = opcodes | {_SELFDESTRUCT: as_opcode(_selfdestruct, "SELFDESTRUCT", _GAS_SELFDESTRUCT)}
-    return [corrected.get(opcode) or InvalidOpcode(opcode) for opcode in range(256)]
+    return [(corrected.get(opcode) or InvalidOpcode(opcode)).__call__ for opcode in range(256)]
 
 
 _PRECOMPILES: Final = {_MODEXP: _modexp, _POINT_EVALUATION: _point_evaluation}

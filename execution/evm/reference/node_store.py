@@ -13,7 +13,10 @@ block's intermediate states left behind is not written.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from shutil import disk_usage
+from threading import Lock
 from typing import Final
 
 from rocksdict import Options, Rdict, WriteBatch
@@ -21,6 +24,8 @@ from rocksdict import Options, Rdict, WriteBatch
 from sequencer.core.errors import Fatal, Temporary
 
 _FORMAT: Final = b"1"
+_REOPEN_BYTES: Final = 8 * 1024 * 1024
+"""Opening writes a little too: without this much room the store stays as it is, and readable."""
 _RETIRED_LIMIT: Final = 16
 _HEIGHT_KEY: Final = b"height"
 _FORMAT_KEY: Final = b"format"
@@ -37,8 +42,11 @@ class NodeStore:
     last few that went out of use are kept for reads that began before.
     """
 
-    def __init__(self, database: Rdict) -> None:
-        self._database = database
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._database = _open(folder)
+        self._exchange = Lock()
+        self._starved = False
         self._layers: tuple[tuple[int, dict[bytes, bytes]], ...] = ()
         self._retired: tuple[tuple[int, dict[bytes, bytes]], ...] = ()
 
@@ -46,22 +54,16 @@ class NodeStore:
     def open(cls, folder: Path) -> "NodeStore":
         """The store in ``folder``, created when absent. Raises ``Fatal`` if it cannot be opened or is of another
         format."""
-        folder.mkdir(parents=True, exist_ok=True)
-        options = Options(raw_mode=True)
-        options.create_if_missing(True)
-        options.set_keep_log_file_num(2)
-        try:
-            store = cls(Rdict(str(folder), options))
-        except Exception as error:  # rocksdict raises plain Exception for everything
-            raise Fatal(f"state in {folder} cannot be opened: {error}") from error
+        store = cls(folder)
         found = store._read(_FORMAT_KEY)
         if found not in (None, _FORMAT):
             raise Fatal(f"state in {folder} has format {found!r}, this version reads {_FORMAT!r}")
         return store
 
     def close(self) -> None:
-        """Close the files."""
-        self._database.close()
+        """Close the files. What does not reach its table on a full disk is in the write-ahead log."""
+        with suppress(Exception):
+            self._database.close()
 
     # -------------------------------------------------------------------------------- nodes
 
@@ -129,7 +131,8 @@ class NodeStore:
         self._write(batch)
 
     def _read(self, key: bytes) -> bytes | None:
-        value: bytes | None = self._database.get(key)
+        with self._exchange:
+            value: bytes | None = self._database.get(key)
         return value
 
     def sync(self) -> None:
@@ -140,9 +143,37 @@ class NodeStore:
             raise Fatal(f"state cannot be synced: {error}") from error
 
     def _write(self, batch: WriteBatch) -> None:
+        if self._starved:
+            self._reopen()
         try:
             self._database.write(batch)
         except Exception as error:  # rocksdict raises plain Exception for everything
             if "No space left" in str(error):
+                self._starved = True
                 raise Temporary(f"state cannot be written: {error}") from error
             raise Fatal(f"state cannot be written: {error}") from error
+
+    def _reopen(self) -> None:
+        """After a write that found no space RocksDB refuses every further one, space or not, until it is opened
+        anew; what was written before stays, for it is in the write-ahead log."""
+        if disk_usage(self._folder).free < _REOPEN_BYTES:
+            raise Temporary("state cannot be written: no space left")
+        with self._exchange:
+            with suppress(Exception):
+                self._database.close()
+            try:
+                self._database = _open(self._folder)
+            except Fatal as error:
+                raise Temporary(str(error)) from error
+            self._starved = False
+
+
+def _open(folder: Path) -> Rdict:
+    folder.mkdir(parents=True, exist_ok=True)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_keep_log_file_num(2)
+    try:
+        return Rdict(str(folder), options)
+    except Exception as error:  # rocksdict raises plain Exception for everything
+        raise Fatal(f"state in {folder} cannot be opened: {error}") from error

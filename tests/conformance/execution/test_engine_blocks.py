@@ -1,5 +1,7 @@
 """What every execution engine does with blocks and transactions, whatever it is made of."""
 
+from collections.abc import Callable
+
 import pytest
 
 from sequencer.core import bloom, rlp
@@ -112,7 +114,7 @@ def test_receipts_are_in_consensus_form(chain: Chain) -> None:
 
 @pytest.mark.parametrize("kind", [0, 1, 2])
 def test_each_type_of_transaction_executes(chain: Chain, kind: int) -> None:
-    access = [(CONTRACTS["STORE"], [word(3)])] if kind else None
+    access = [(CONTRACTS["STORE"], [word(3)])] if kind else []
     raw = chain.users[0].send(CONTRACTS["STORE"], 0, words(3, 4), kind=kind, access_list=access)
     block = chain.block(raw)
     assert block.outcomes[0].succeeded
@@ -190,7 +192,7 @@ def _poor(user: User) -> bytes:
     return user.send(STRANGER, 2000 * ETHER, nonce=0)
 
 
-REFUSALS = {
+REFUSALS: dict[str, tuple[Callable[[User], bytes], int, Reason, str]] = {
     "nonce too low": (lambda u: u.send(STRANGER, nonce=0), 1, Reason.NONCE_TOO_LOW, ", tx: 0 state: 1"),
     "nonce too high": (lambda u: u.send(STRANGER, nonce=5), 0, Reason.NONCE_TOO_HIGH, ", tx: 5 state: 0"),
     "no funds": (_poor, 0, Reason.INSUFFICIENT_FUNDS, " have 1000000000000000000000 want 2000020000000000000000"),
@@ -312,7 +314,7 @@ def test_code_sees_the_block_around_it(chain: Chain) -> None:
     attributes = chain.attributes()
     chain.begin()
     output = chain.call("ENVIRONMENT", gas_price=2 * GWEI, sender=chain.users[0].address).output
-    expected = [
+    expected: list[int | bytes] = [
         attributes.coinbase,
         attributes.timestamp,
         attributes.number,

@@ -1,5 +1,6 @@
 """Users of a chain in engine tests: keys that sign transactions of every type."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sequencer.core import rlp, secp256k1
@@ -37,8 +38,8 @@ class User:
         cap: int = FEE_CAP,
         tip: int = TIP,
         chain_id: int | None = CHAIN_ID,
-        access_list: list[tuple[bytes, list[bytes]]] | None = None,
-        authorizations: list[rlp.Item] | None = None,
+        access_list: Sequence[rlp.Item] = (),
+        authorizations: Sequence[rlp.Item] = (),
     ) -> bytes:
         """A signed transaction of type ``kind``; of type 0 without EIP-155 when ``chain_id`` is None."""
         if nonce is None:
@@ -47,11 +48,11 @@ class User:
         if kind == 0:
             return self._legacy([rlp.uint(nonce), rlp.uint(cap), *call], chain_id)
         fees = [rlp.uint(cap)] if kind == 1 else [rlp.uint(tip), rlp.uint(cap)]
-        body: list[rlp.Item] = [rlp.uint(chain_id or 0), rlp.uint(nonce), *fees, *call, access_list or []]
+        body: list[rlp.Item] = [rlp.uint(chain_id or 0), rlp.uint(nonce), *fees, *call, access_list]
         if kind == 3:
             body += [rlp.uint(GWEI), [b"\x01" + bytes(31)]]
         if kind == 4:
-            body.append(authorizations or [])
+            body.append(authorizations)
         prefix = bytes((kind,))
         return prefix + rlp.encode([*body, *self._proof(keccak256(prefix + rlp.encode(body)))])
 

@@ -94,5 +94,5 @@ def test_walking_yields_what_was_added_and_enters_nothing_else() -> None:
     assert nodes.items() <= new.items()
     assert passing not in nodes
     assert (
-        Trie(lambda key: nodes.get(key) or old.get(key), {}.__setitem__).get(changed, keccak256(b"\x05")) == b"w" * 40
+        Trie(lambda key: nodes.get(key) or old.get(key), new.__setitem__).get(changed, keccak256(b"\x05")) == b"w" * 40
     )

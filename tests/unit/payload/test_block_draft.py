@@ -108,6 +108,18 @@ def test_a_block_is_full_when_no_transaction_can_fit() -> None:
     assert block.block_full
 
 
+def test_a_block_stays_within_what_a_batch_can_hold() -> None:
+    block = draft(block_max_transactions=2, block_max_size_bytes=131_072, block_max_flashblocks=2)
+    block.add([pooled(131_000)], outcomes(1), now_ms=0)
+    assert (block.budget(10).count, block.budget(10).size_bytes) == (1, 72)
+    assert not block.block_full
+    block.close(0)
+    assert block.block_full, "one flashblock is left for what is being executed"
+    by_count = draft(block_max_transactions=1)
+    by_count.add([pooled()], outcomes(1), now_ms=0)
+    assert by_count.block_full
+
+
 def test_pace_slows_at_once_and_speeds_up_by_and_by() -> None:
     pace = Pace(target_ms=10)
     assert pace.chunk() == 10
