@@ -91,6 +91,7 @@ def start(data_dir: Path, *flags: str, engine: str = "reference") -> Devnet:
     line = process.stdout.readline()
     if not line:
         process.wait(timeout=READY_S)
+        process.stdout.close()
         raise AssertionError(f"the node did not start (exit {process.returncode}):\n{log_file.read_text()[-4000:]}")
     return Devnet(process, json.loads(line), log_file)
 

@@ -1,7 +1,7 @@
 """Included transactions a second, and what each costs the server in CPU, against ``anvil --block-time 1``.
 
-Ten funded accounts; each connection carries the transactions of one account in nonce order, so nothing waits
-for a gap. A round ends when every transaction is included in a block. Both servers run in turn on one core,
+A hundred funded accounts; each connection carries the transactions of one account in nonce order, so nothing
+waits for a gap. A round ends when every transaction is included in a block. Both servers run in turn on one core,
 the client on the other.
 """
 
@@ -18,18 +18,30 @@ import uvloop
 from bench.load import server
 from bench.load.client import post, send_lanes
 from bench.load.server import CHAIN_ID, KEYS, Server
+from sequencer.core.keccak import keccak256
 from tests.wallet import Wallet
 
 FEE_WEI = 100 * 10**9
+SENDERS = 100
 
 
-def transfers(url: str, count: int, batch: int, nonce: int = 0) -> list[list[bytes]]:
+def senders(running: Server) -> list[Wallet]:
+    """A hundred funded accounts."""
+    bank = Wallet(KEYS[0], CHAIN_ID)
+    wallets = [Wallet(keccak256(b"bench" + bytes([index])), CHAIN_ID) for index in range(SENDERS)]
+    for wallet in wallets:
+        running.rpc("eth_sendRawTransaction", "0x" + bank.sign(to=wallet.address, value=50 * 10**18).hex())
+    while not all(int(running.rpc("eth_getBalance", "0x" + w.address.hex(), "latest"), 16) for w in wallets):
+        time.sleep(0.05)
+    return wallets
+
+
+def transfers(url: str, wallets: list[Wallet], count: int, batch: int) -> list[list[bytes]]:
     """Requests of one round: a lane for each account."""
     lanes = []
-    for index, key in enumerate(KEYS):
-        wallet = Wallet(key, CHAIN_ID, nonce)
+    for index, wallet in enumerate(wallets):
         raws = []
-        for serial in range(count // len(KEYS)):
+        for serial in range(count // len(wallets)):
             to = (index * 2**32 + serial + 2**64).to_bytes(20, "big")
             raws.append(wallet.sign(to=to, value=1, max_fee_per_gas=FEE_WEI))
         lanes.append(_requests(url, raws, batch))
@@ -49,13 +61,12 @@ def _requests(url: str, raws: list[bytes], batch: int) -> list[bytes]:
 def measure(start: Callable[[], AbstractContextManager[Server]], count: int, batch: int) -> dict[str, float]:
     """One round on a fresh server."""
     with start() as running:
-        lanes = transfers(running.url, count, batch)
-        expected = count // len(KEYS)
+        wallets = senders(running)
+        lanes = transfers(running.url, wallets, count, batch)
         cpu, begun = running.cpu_seconds(), time.perf_counter()
         uvloop.run(send_lanes(running.url, lanes))
-        for key in KEYS:
-            address = "0x" + Wallet(key, CHAIN_ID).address.hex()
-            while int(running.rpc("eth_getTransactionCount", address, "latest"), 16) < expected:
+        for wallet in wallets:
+            while int(running.rpc("eth_getTransactionCount", "0x" + wallet.address.hex(), "latest"), 16) < wallet.nonce:
                 time.sleep(0.01)
         elapsed = time.perf_counter() - begun
         return {"perSecond": count / elapsed, "cpuMicrosPerTransaction": (running.cpu_seconds() - cpu) / count * 1e6}
@@ -80,4 +91,4 @@ def run(engine: str = "auto", count: int = 50_000, rounds: int = 3) -> dict[str,
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(asyncio.to_thread(run)), indent=1))  # noqa: T201
+    print(json.dumps(asyncio.run(asyncio.to_thread(run)), indent=1))

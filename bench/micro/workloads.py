@@ -10,6 +10,7 @@ from sequencer.core.keccak import keccak256
 from sequencer.core.membership import SequencerInfo, SequencerSet
 from sequencer.core.types import ZERO_HASH, Address, Hash32
 
+USERS: Final = 1_000
 CHAIN_ID: Final = 901
 GAS_LIMIT: Final = 10**12
 BASE_FEE: Final = 10**9

@@ -109,7 +109,7 @@ class GuardedConnection(asyncio.Protocol):
 
     __slots__ = ("_inner", "_make_inner", "_table", "_transport", "deadline", "ip", "phase", "write_deadline")
 
-    def __init__(self, table: ConnectionTable, make_inner: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, table: ConnectionTable, make_inner: "Callable[[GuardedConnection], asyncio.Protocol]") -> None:
         self._table = table
         self._make_inner = make_inner
         self._inner: asyncio.Protocol | None = None
@@ -130,7 +130,7 @@ class GuardedConnection(asyncio.Protocol):
             self._transport.close()
             return
         self.deadline = self._table.clock() + self._table.config.header_timeout_s
-        self._inner = self._make_inner()
+        self._inner = self._make_inner(self)
         self._inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:

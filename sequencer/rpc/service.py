@@ -21,11 +21,13 @@ import structlog
 from aiohttp import web
 
 from sequencer.core.errors import Fatal, Temporary
+from sequencer.rpc.access import AccessRules
 from sequencer.rpc.backend import Backend
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.config import RpcConfig
 from sequencer.rpc.connections import ConnectionTable, GuardedConnection
 from sequencer.rpc.dispatcher import Dispatcher
+from sequencer.rpc.fast_post import FastPaths, FastPost
 from sequencer.rpc.filters import FilterRegistry
 from sequencer.rpc.http import Endpoint, HttpFront, Route
 from sequencer.rpc.methods.table import METHODS
@@ -67,6 +69,7 @@ class RpcServer:
         self._http: web.Server | None = None
         self._listener: asyncio.Server | None = None
         self._fatal: asyncio.Future[None] | None = None
+        self._paths: FastPaths
 
     async def start(self) -> tuple[str, int]:
         """Bind and accept. Returns host and port. Raises ``Temporary`` when the address is taken."""
@@ -75,6 +78,8 @@ class RpcServer:
         by_chain = {chain_id: self._endpoint(backend) for chain_id, backend in self._chains.items()}
         self._endpoints = {f"/chain/{chain_id}": endpoint for chain_id, endpoint in by_chain.items()}
         self._endpoints["/"] = by_chain[self._default.spec.chain_id]
+        dispatchers = {path: endpoint.dispatcher for path, endpoint in self._endpoints.items()}
+        self._paths = FastPaths(self._config, AccessRules(self._config), dispatchers)
         self._front = HttpFront(self._config, self._metrics, self._endpoints, self._routes)
         self._http = web.Server(
             self._front.handle,
@@ -136,7 +141,8 @@ class RpcServer:
 
     def _make_connection(self) -> GuardedConnection:
         assert self._http is not None  # noqa: S101 - connections are made after start only
-        return GuardedConnection(self._table, self._http)
+        paths, general = self._paths, self._http
+        return GuardedConnection(self._table, lambda guard: FastPost(paths, guard, general))
 
     def _make_request(self, message, payload, protocol, writer, task):  # type: ignore[no-untyped-def]
         loop = asyncio.get_running_loop()
@@ -165,6 +171,8 @@ class RpcServer:
             return
         listener.close()
         self._front.stop_websockets()
+        if self._paths.serving:
+            await asyncio.wait(self._paths.serving, timeout=self._config.stop_timeout_s)
         self._http.pre_shutdown()
         await self._http.shutdown(self._config.stop_timeout_s)
         self._table.abort_all()

@@ -1,0 +1,1 @@
+"""Micro benchmarks of the native engine, one number a line: ``python -m bench.micro``."""
