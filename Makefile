@@ -35,8 +35,8 @@ test: .venv/.dev tests/clients/node_modules/.stamp try-native ## Run all tests (
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: conformance
-conformance: .venv/.dev try-native ## Run the conformance vectors alone
-	@$(PY) -m pytest tests/conformance -n $(JOBS) $(ARGS)
+conformance: .venv/.dev try-native ## Run every conformance vector, on both engines
+	@CONFORMANCE_FULL=1 $(PY) -m pytest tests/conformance -n $(JOBS) $(ARGS)
 
 .PHONY: crash-test
 crash-test: .venv/.dev try-native ## Kill a node under load, CYCLES times (100), and hold it to its promises

@@ -78,6 +78,10 @@ def host(engine: str) -> StateTestHost:
         from execution.evm.reference.statetest import ReferenceStateTests
 
         return ReferenceStateTests()
+    if engine == "native":
+        from execution.evm.native.statetest import NativeStateTests
+
+        return NativeStateTests()
     raise ValueError(f"engine {engine} runs no state tests")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 SERVER_CORE = 0
 CLIENT_CORE = 1
@@ -91,20 +91,26 @@ def anvil(*flags: str, core: int | None = SERVER_CORE) -> Iterator[Server]:
     if not found:
         raise RuntimeError("anvil is not installed: run `npm ci` in tests/clients")
     command = [str(found[0]), "--port", "0", "--chain-id", str(CHAIN_ID), "--hardfork", "prague", *flags]
-    with _pinned(command, core, stderr=subprocess.DEVNULL) as process:
-        for line in process.stdout or ():
-            if match := re.search(rb"Listening on ([0-9.]+:\d+)", line):
-                break
-        else:
-            raise RuntimeError("anvil did not start")
-        yield Server("anvil", f"http://{match[1].decode()}", process.pid)
+    with tempfile.TemporaryFile() as log:  # it prints every request, and stands still once a pipe is full
+        with _pinned(command, core, stdout=log, stderr=log) as process:
+            while not (match := re.search(rb"Listening on ([0-9.]+:\d+)", _text(log))):
+                if process.poll() is not None:
+                    raise RuntimeError("anvil did not start")
+                time.sleep(0.05)
+            yield Server("anvil", f"http://{match[1].decode()}", process.pid)
+
+
+def _text(log: IO[bytes]) -> bytes:
+    return os.pread(log.fileno(), 100_000, 0)
 
 
 @contextmanager
-def _pinned(command: list[str], core: int | None, stderr: Any) -> Iterator[subprocess.Popen[bytes]]:
+def _pinned(
+    command: list[str], core: int | None, stderr: Any, stdout: Any = subprocess.PIPE
+) -> Iterator[subprocess.Popen[bytes]]:
     if core is not None:
         command = ["taskset", "-c", str(core), *command]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr)
+    process = subprocess.Popen(command, stdout=stdout, stderr=stderr)
     try:
         yield process
     finally:

@@ -30,7 +30,7 @@ def parse_quantity(text: object, maximum: int = UINT256_MAX) -> int:
         raise Malformed("hex number with leading zero digits")
     if len(digits) > 64:
         raise Malformed("hex number > 256 bits")
-    if not digits.isalnum():
+    if not (digits.isascii() and digits.isalnum()):
         raise Malformed("invalid hex string")
     try:
         value = int(digits, 16)
@@ -50,7 +50,7 @@ def parse_data(text: object, size: int | None = None) -> bytes:
     if len(text) % 2:
         raise Malformed("hex string of odd length")
     digits = text[2:]
-    if not digits.isalnum() and digits:
+    if digits and not (digits.isascii() and digits.isalnum()):
         raise Malformed("invalid hex string")
     try:
         value = bytes.fromhex(digits)

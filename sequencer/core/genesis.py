@@ -10,9 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from sequencer.core import encoding
 from sequencer.core.block import EMPTY_REQUESTS_HASH, Header
-from sequencer.core.chain_spec import FORKS, ChainSpec, FeeRule, ForkTime, OrderingRule
+from sequencer.core.chain_spec import (
+    FORKS,
+    CelestiaOrigin,
+    ChainSpec,
+    DaOrigin,
+    EthereumOrigin,
+    FeeRule,
+    ForkTime,
+    OrderingRule,
+)
 from sequencer.core.errors import Malformed
 from sequencer.core.keccak import keccak256
 from sequencer.core.membership import SequencerInfo, SequencerSet
@@ -72,7 +83,7 @@ def dump(genesis: Genesis) -> str:
 def load(text: str) -> Genesis:
     """The genesis in a file's text. Raises ``Malformed`` naming the member that is wrong."""
     try:
-        document = json.loads(text)
+        document = orjson.loads(text)
     except ValueError as error:
         raise Malformed(f"genesis file is not JSON: {error}") from None
     try:
@@ -114,8 +125,36 @@ def _constants_json(spec: ChainSpec) -> dict[str, Any]:
                 {"address": encoding.data(member.address), "feeRecipient": encoding.data(member.fee_recipient)}
                 for member in spec.sequencers.members
             ],
+            **({"da": _da_json(spec.da)} if spec.da else {}),
         },
     }
+
+
+def _da_json(da: DaOrigin) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    if da.celestia:
+        namespace = encoding.data(da.celestia.namespace)
+        document["celestia"] = {"network": da.celestia.network, "namespace": namespace, "start": da.celestia.start}
+    if da.ethereum:
+        inbox = encoding.data(da.ethereum.inbox)
+        document["ethereum"] = {"chainId": da.ethereum.chain_id, "inbox": inbox, "start": da.ethereum.start}
+    return document
+
+
+def _da_from_json(document: Mapping[str, Any] | None) -> DaOrigin | None:
+    if document is None:
+        return None
+    celestia, ethereum = document.get("celestia"), document.get("ethereum")
+    if not celestia and not ethereum:
+        raise Malformed("genesis file: rollup.da names neither celestia nor ethereum")
+    return DaOrigin(
+        celestia
+        and CelestiaOrigin(
+            str(celestia["network"]), encoding.parse_data(celestia["namespace"], 29), int(celestia["start"])
+        ),
+        ethereum
+        and EthereumOrigin(int(ethereum["chainId"]), encoding.parse_address(ethereum["inbox"]), int(ethereum["start"])),
+    )
 
 
 def _spec_from_json(document: Mapping[str, Any]) -> ChainSpec:
@@ -148,6 +187,7 @@ def _spec_from_json(document: Mapping[str, Any]) -> ChainSpec:
                 for m in rollup["sequencers"]
             ),
         ),
+        da=_da_from_json(rollup.get("da")),
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 
 os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")  # five times faster than the default; read at import
 
-import ckzg  # type: ignore[import-not-found]
+import ckzg
 from eth.abc import ComputationAPI, MessageAPI, StateAPI, TransactionContextAPI
 from eth.exceptions import FullStack as PyEvmFullStack
 from eth.exceptions import Halt, InvalidJumpDestination, OutOfGas, ReservedBytesInCode, VMError, WriteProtection

@@ -136,3 +136,13 @@ def test_headers(number: int, root: bytes, dropped: str | None) -> None:
         **({dropped: None} if dropped else {}),
     )
     assert decode_header(header.encoded) == header
+
+
+@given(st.text(max_size=8))
+def test_only_ascii_hex_is_hex(digits: str) -> None:
+    for parse in (parse_quantity, parse_data):
+        try:
+            parse("0x" + digits)
+        except Malformed:
+            continue
+        assert set(digits) <= set("0123456789abcdefABCDEF")

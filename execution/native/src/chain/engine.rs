@@ -1,0 +1,355 @@
+//! The engine: who may do what when, and which state a read sees.
+//!
+//! Three locks, always taken in this order: `committing` (one commit or unwind at a time), `builder` (whoever
+//! drives the open block), `chain` (what readers see; held only to copy a few references). Reads never wait for
+//! the builder, and the builder waits for a commit only while the list of nodes to store is made.
+
+use std::path::Path as FilePath;
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
+
+use alloy_primitives::{Address, B256};
+use revm::context::BlockEnv;
+use revm::primitives::hardfork::SpecId;
+
+use super::genesis::{self, GenesisAccount};
+use super::open::{Answer, OpenBlock};
+use super::progress::lock;
+use crate::codec::header::Header;
+use crate::error::{Error, Result};
+use crate::recover::Recovered;
+use crate::state::{
+    Codes, Hot, Sealed, Snapshot, Store, StoredGenesis, View, rows_at, write_blocks, write_genesis,
+    write_genesis_header, write_unwind,
+};
+use crate::trie::{Child, Flush, prune};
+
+pub use super::open::Attributes;
+
+/// The constants of a chain that execution needs.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    pub chain_id: u64,
+    /// In order of their times (unix seconds).
+    pub forks: Vec<(SpecId, u64)>,
+    pub fee_vault: Address,
+}
+
+impl Spec {
+    pub fn fork_at(&self, timestamp: u64) -> SpecId {
+        let active = self.forks.iter().rev().find(|(_, from)| *from <= timestamp);
+        active.or(self.forks.first()).map_or(SpecId::CANCUN, |(fork, _)| *fork)
+    }
+}
+
+/// What sealing gives back.
+pub type SealedBlock = Arc<Sealed>;
+
+pub(super) struct Chain {
+    pub committed: u64,
+    pub snapshot: Snapshot,
+    /// Above the committed height, lowest first.
+    pub sealed: Vec<Arc<Sealed>>,
+    pub newest: Head,
+    pub pending: Option<(View, BlockEnv, SpecId)>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Head {
+    pub header: Arc<Header>,
+    pub hash: B256,
+}
+
+#[derive(Default)]
+struct Builder {
+    hot: Hot,
+    open: Option<OpenBlock>,
+    /// The state trie after the newest sealed block.
+    trie: Child,
+    /// Nodes that were stored since the trie was last pruned.
+    grown: usize,
+}
+
+pub struct Engine {
+    store: Store,
+    pub(super) codes: Arc<Codes>,
+    spec: OnceLock<Spec>,
+    chain: RwLock<Option<Chain>>,
+    builder: Mutex<Builder>,
+    committing: Mutex<()>,
+    memory: Memory,
+}
+
+/// How much of the state trie may stay in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// Prune once so many branches were stored since the last time.
+    pub grown: usize,
+    /// How many levels of the accounts' trie stay.
+    pub kept_depth: usize,
+}
+
+impl Default for Memory {
+    /// Some 100 MB before pruning, and 16^4 branches of some 45 MB after.
+    fn default() -> Self {
+        Self { grown: 150_000, kept_depth: 4 }
+    }
+}
+
+impl Engine {
+    pub fn new(path: &FilePath) -> Result<Self> {
+        Self::with_memory(path, Memory::default())
+    }
+
+    pub fn with_memory(path: &FilePath, memory: Memory) -> Result<Self> {
+        Ok(Self {
+            memory,
+            store: Store::open(path)?,
+            codes: Arc::default(),
+            spec: OnceLock::new(),
+            chain: RwLock::new(None),
+            builder: Mutex::default(),
+            committing: Mutex::default(),
+        })
+    }
+
+    /// Creates the state of block 0, or finds it. Returns its root, from which the caller makes block 0's header.
+    pub fn open_genesis(&self, mut accounts: Vec<GenesisAccount>) -> Result<B256> {
+        accounts.sort_unstable_by_key(|account| account.address);
+        let digest = genesis::digest(&accounts);
+        if let Some(stored) = self.store.snapshot().genesis()? {
+            if stored.digest != digest {
+                return Err(Error::Fatal("the state on disk belongs to another genesis".into()));
+            }
+            return Ok(stored.root);
+        }
+        self.store.clear()?;
+        let root = genesis::write(&self.store, &accounts)?;
+        write_genesis(&self.store, StoredGenesis { digest, root })?;
+        Ok(root)
+    }
+
+    /// Starts from block 0 with this header, or from the height on disk.
+    pub fn open(&self, spec: Spec, genesis: &Header) -> Result<()> {
+        let (encoded, hash) = (genesis.encode(), genesis.hash());
+        match self.store.snapshot().header(0)? {
+            None => write_genesis_header(&self.store, hash, &encoded)?,
+            Some((stored, _)) if stored == hash => {}
+            Some(_) => return Err(Error::Fatal("the state on disk belongs to another genesis".into())),
+        }
+        let _ = self.spec.set(spec);
+        let snapshot = self.store.snapshot();
+        let damaged = || Error::Fatal("state store: no header at its height".into());
+        let committed = snapshot.height()?.ok_or_else(damaged)?;
+        let newest = stored_head(&snapshot, committed)?.ok_or_else(damaged)?;
+        let mut builder = lock(&self.builder)?;
+        *builder = Builder { trie: Child::of_root(newest.header.state_root), ..Builder::default() };
+        *self.write_chain()? = Some(Chain { committed, snapshot, sealed: Vec::new(), newest, pending: None });
+        Ok(())
+    }
+
+    pub fn height(&self) -> Result<u64> {
+        self.read(|chain| Ok(chain.committed))
+    }
+
+    pub fn begin(&self, attributes: Attributes) -> Result<()> {
+        let mut builder = lock(&self.builder)?;
+        if let Some(open) = &builder.open {
+            return Err(Error::Fatal(format!("block {} is open already", open.attributes.number)));
+        }
+        // Held while the snapshot is taken: then it has every node that counts as stored.
+        let idle = self.committing.try_lock();
+        let (newest, view) = self.read(|chain| Ok((chain.newest.clone(), chain.view(&self.codes))))?;
+        if attributes.number != newest.header.number + 1 || attributes.parent_hash != newest.hash {
+            let text =
+                format!("block {} does not follow block {} {}", attributes.number, newest.header.number, newest.hash);
+            return Err(Error::Fatal(text));
+        }
+        if builder.grown > self.memory.grown && idle.is_ok() {
+            builder.trie = prune(&builder.trie, self.memory.kept_depth);
+            builder.grown = 0;
+        }
+        drop(idle);
+        let spec = self.spec()?;
+        let fork = spec.fork_at(attributes.timestamp);
+        let trie = builder.trie.clone();
+        let open = OpenBlock::begin(attributes, fork, spec.chain_id, view, trie, &mut builder.hot)?;
+        self.show(&open)?;
+        builder.open = Some(open);
+        Ok(())
+    }
+
+    pub fn apply(&self, transactions: &[Arc<Recovered>]) -> Result<Vec<Answer>> {
+        self.with_open(|open, hot| open.apply(transactions, hot))
+    }
+
+    pub fn mark(&self) -> Result<usize> {
+        self.with_open(|open, _| Ok(open.mark()))
+    }
+
+    pub fn rewind(&self, mark: usize) -> Result<()> {
+        self.with_open(|open, hot| {
+            *hot = Hot::default();
+            open.rewind(mark)
+        })
+    }
+
+    pub fn seal(&self) -> Result<SealedBlock> {
+        let mut builder = lock(&self.builder)?;
+        let open = builder.open.take().ok_or_else(no_block)?;
+        let sealed = Arc::new(open.seal(self.spec()?.fee_vault, &mut builder.hot)?);
+        builder.trie = sealed.trie.clone();
+        self.change(|chain| {
+            chain.newest = Head { header: Arc::new(sealed.header.clone()), hash: sealed.hash };
+            chain.sealed.push(Arc::clone(&sealed));
+            chain.pending = None;
+        })?;
+        Ok(sealed)
+    }
+
+    pub fn cancel(&self) -> Result<()> {
+        let mut builder = lock(&self.builder)?;
+        if builder.open.take().is_some() {
+            builder.hot = Hot::default();
+        }
+        self.change(|chain| chain.pending = None)
+    }
+
+    pub fn commit(&self, number: u64) -> Result<()> {
+        let _committing = lock(&self.committing)?;
+        let blocks: Vec<Arc<Sealed>> = self.read(|chain| {
+            if number > chain.newest.header.number {
+                return Err(Error::Fatal(format!("block {number} is not sealed")));
+            }
+            Ok(chain.sealed.iter().filter(|block| block.header.number <= number).cloned().collect())
+        })?;
+        let Some(newest) = blocks.last() else { return Ok(()) };
+        let flush = {
+            let mut builder = lock(&self.builder)?;
+            let flush = {
+                let _paused = builder.open.as_ref().map(|open| open.progress().pause()).transpose()?;
+                Flush::of(&newest.trie)
+            };
+            builder.grown += flush.puts.len();
+            flush
+        };
+        write_blocks(&self.store, &blocks, flush)?;
+        let snapshot = self.store.snapshot();
+        self.change(|chain| {
+            chain.committed = number;
+            chain.snapshot = snapshot;
+            chain.sealed.retain(|block| block.header.number > number);
+        })
+    }
+
+    /// Makes everything committed so far survive power loss.
+    pub fn sync(&self) -> Result<()> {
+        self.store.sync()
+    }
+
+    pub fn unwind(&self, to: u64) -> Result<()> {
+        let _committing = lock(&self.committing)?;
+        let mut builder = lock(&self.builder)?;
+        let (committed, snapshot) = self.read(|chain| {
+            if to > chain.newest.header.number {
+                return Err(Error::Fatal(format!("there is no block {to} to go back to")));
+            }
+            Ok((chain.committed, chain.snapshot.clone()))
+        })?;
+        let old = std::mem::take(&mut *builder);
+        drop(old);
+        if to < committed {
+            self.unwind_store(&snapshot, committed, to)?;
+        }
+        let snapshot = self.store.snapshot();
+        let stored = stored_head(&snapshot, to.min(committed))?;
+        let head = self.change(|chain| {
+            chain.sealed.retain(|block| block.header.number <= to);
+            chain.committed = to.min(committed);
+            chain.snapshot = snapshot;
+            chain.pending = None;
+            let newest =
+                chain.sealed.last().map(|block| Head { header: Arc::new(block.header.clone()), hash: block.hash });
+            let trie = chain.sealed.last().map(|block| block.trie.clone());
+            if let Some(newest) = newest.or(stored) {
+                chain.newest = newest;
+            }
+            trie.unwrap_or_else(|| Child::of_root(chain.newest.header.state_root))
+        })?;
+        builder.trie = head;
+        Ok(())
+    }
+
+    pub fn spec(&self) -> Result<&Spec> {
+        self.spec.get().ok_or_else(|| Error::Fatal("the engine is not open".into()))
+    }
+
+    fn unwind_store(&self, snapshot: &Snapshot, committed: u64, to: u64) -> Result<()> {
+        let unknown = || Error::Fatal(format!("the state of block {to} is not kept"));
+        let root = stored_head(snapshot, committed)?.ok_or_else(unknown)?.header.state_root;
+        let target = stored_head(snapshot, to)?.ok_or_else(unknown)?.header.state_root;
+        let diff = rows_at(snapshot, committed, to)?;
+        let (trie, gone) = super::proof::trie_before(snapshot, root, committed, to)?;
+        if trie.root() != target {
+            let text = format!("unwinding to block {to} gives state root {}, not {target}", trie.root());
+            return Err(Error::Fatal(text));
+        }
+        write_unwind(&self.store, snapshot, (committed, to), &diff, Flush::of(&trie), gone)
+    }
+
+    fn with_open<T>(&self, work: impl FnOnce(&mut OpenBlock, &mut Hot) -> Result<T>) -> Result<T> {
+        let mut builder = lock(&self.builder)?;
+        let Builder { hot, open, .. } = &mut *builder;
+        let open = open.as_mut().ok_or_else(no_block)?;
+        let done = work(open, hot)?;
+        self.show(open)?;
+        Ok(done)
+    }
+
+    /// Lets readers see the open block as it is now.
+    fn show(&self, open: &OpenBlock) -> Result<()> {
+        let pending = (open.view().clone(), open.environment.clone(), open.fork);
+        self.change(|chain| chain.pending = Some(pending))
+    }
+
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Chain) -> Result<T>) -> Result<T> {
+        let guard = self.chain.read().map_err(|_| failed())?;
+        work(guard.as_ref().ok_or_else(|| Error::Fatal("the engine is not open".into()))?)
+    }
+
+    fn change<T>(&self, work: impl FnOnce(&mut Chain) -> T) -> Result<T> {
+        let mut guard = self.write_chain()?;
+        Ok(work(guard.as_mut().ok_or_else(|| Error::Fatal("the engine is not open".into()))?))
+    }
+
+    fn write_chain(&self) -> Result<std::sync::RwLockWriteGuard<'_, Option<Chain>>> {
+        self.chain.write().map_err(|_| failed())
+    }
+}
+
+impl Chain {
+    /// The state after the newest sealed block.
+    pub fn view(&self, codes: &Arc<Codes>) -> View {
+        View {
+            open: Vec::new(),
+            sealed: self.sealed.clone(),
+            snapshot: Some(self.snapshot.clone()),
+            committed: self.committed,
+            at: self.committed,
+            codes: Arc::clone(codes),
+        }
+    }
+}
+
+pub(super) fn stored_head(snapshot: &Snapshot, number: u64) -> Result<Option<Head>> {
+    let Some((hash, encoded)) = snapshot.header(number)? else { return Ok(None) };
+    let header = Header::decode(&encoded).map_err(|text| Error::Fatal(format!("state store: header: {text}")))?;
+    Ok(Some(Head { header: Arc::new(header), hash }))
+}
+
+fn no_block() -> Error {
+    Error::Fatal("no block is open".into())
+}
+
+fn failed() -> Error {
+    Error::Fatal("the engine failed before and is in an unknown state".into())
+}

@@ -1,0 +1,27 @@
+//! One chain as it is executed: the open block, the sealed ones, the committed ones, and reads of all of them.
+
+mod access_list;
+mod call;
+mod deadline;
+mod engine;
+mod estimate;
+mod genesis;
+mod halt;
+mod open;
+mod progress;
+mod proof;
+mod reads;
+mod state_test;
+mod trace;
+mod transact;
+
+pub use access_list::AccessListOutcome;
+pub use call::{CallOutcome, CallRequest};
+pub use engine::{Attributes, Engine, Memory, SealedBlock, Spec};
+pub use estimate::Estimate;
+pub use genesis::GenesisAccount;
+pub use open::Answer;
+pub use proof::AccountProof;
+pub use reads::At;
+pub use state_test::{StateTest, StateTestResult};
+pub use transact::Executed;

@@ -1,0 +1,284 @@
+//! The open block: what was executed since `begin`, and the way back to any mark in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256, Bytes};
+use revm::context::BlockEnv;
+use revm::primitives::hardfork::SpecId;
+use revm::{ExecuteEvm, MainBuilder};
+
+use super::progress::{Progress, Step};
+use super::transact::{self, BEACON_ROOTS, Evm, Executed, HISTORY, surroundings, transact};
+use crate::codec::header::{Header, environment};
+use crate::codec::receipt::Outcome;
+use crate::codec::transaction::BLOB_GAS;
+use crate::error::{Error, Refusal, Result, reason};
+use crate::recover::Recovered;
+use crate::state::{
+    Account, AccountDiff, Before, Diff, Hot, Layer, Sealed, SlotDiff, StateDb, View, stack, store_slot_key,
+};
+use crate::trie::Child;
+
+/// Every input of a block that is not a transaction.
+#[derive(Debug, Clone)]
+pub struct Attributes {
+    pub number: u64,
+    pub parent_hash: B256,
+    pub timestamp: u64,
+    pub gas_limit: u64,
+    pub base_fee: u64,
+    pub coinbase: Address,
+    pub prev_randao: B256,
+    pub extra_data: Vec<u8>,
+    pub parent_beacon_block_root: B256,
+}
+
+/// The block being built. One thread at a time.
+pub struct OpenBlock {
+    pub attributes: Attributes,
+    pub fork: SpecId,
+    pub environment: BlockEnv,
+    chain_id: u64,
+    view: View,
+    before: Before,
+    progress: Progress,
+    raws: Vec<Bytes>,
+    outcomes: Vec<Arc<Outcome>>,
+    gas_used: u64,
+    blob_gas_used: u64,
+    marks: BTreeMap<usize, Mark>,
+}
+
+/// A point to go back to, named by how many transactions led to it.
+struct Mark {
+    layers: Vec<Arc<Layer>>,
+    gas_used: u64,
+    blob_gas_used: u64,
+}
+
+/// One answer for each transaction that was to be executed.
+pub type Answer = Result<Arc<Outcome>, Refusal>;
+
+impl OpenBlock {
+    /// Opens the block on top of `view`, whose trie is `parent`, and runs the system calls at its start.
+    pub fn begin(
+        attributes: Attributes,
+        fork: SpecId,
+        chain_id: u64,
+        view: View,
+        parent: Child,
+        hot: &mut Hot,
+    ) -> Result<Self> {
+        let environment = environment(
+            attributes.number,
+            attributes.coinbase,
+            attributes.timestamp,
+            attributes.gas_limit,
+            attributes.base_fee,
+            attributes.prev_randao,
+            fork,
+        );
+        let progress = Progress::new(parent, view.snapshot.clone());
+        let mut block = Self {
+            attributes,
+            fork,
+            environment,
+            chain_id,
+            view,
+            before: Before::default(),
+            progress,
+            raws: Vec::new(),
+            outcomes: Vec::new(),
+            gas_used: 0,
+            blob_gas_used: 0,
+            marks: BTreeMap::new(),
+        };
+        let (beacon_root, parent_hash) = (block.attributes.parent_beacon_block_root, block.attributes.parent_hash);
+        let layer = block.with_evm(hot, |evm| {
+            transact::system_call(evm, BEACON_ROOTS, beacon_root)?;
+            if fork >= SpecId::PRAGUE {
+                transact::system_call(evm, HISTORY, parent_hash)?;
+            }
+            Ok(())
+        })?;
+        block.keep(layer.1, Vec::new(), Vec::new())?;
+        Ok(block)
+    }
+
+    /// The state as far as it has been executed.
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Executes in order. Refused transactions leave no trace.
+    pub fn apply(&mut self, transactions: &[Arc<Recovered>], hot: &mut Hot) -> Result<Vec<Answer>> {
+        let (mut gas_used, mut blob_gas_used) = (self.gas_used, self.blob_gas_used);
+        let gas_limit = self.attributes.gas_limit;
+        let mut answers = Vec::with_capacity(transactions.len());
+        let mut raws = Vec::with_capacity(transactions.len());
+        let ((), layer) = self.with_evm(hot, |evm| {
+            for recovered in transactions {
+                let transaction = &recovered.transaction;
+                if transaction.kind == 3 {
+                    answers.push(Err(Refusal::new(reason::TYPE_NOT_SUPPORTED, "")));
+                    continue;
+                }
+                match transact(evm, recovered, gas_limit - gas_used)? {
+                    Err(refusal) => answers.push(Err(refusal)),
+                    Ok(executed) => {
+                        gas_used += executed.gas_used;
+                        blob_gas_used += BLOB_GAS * transaction.blob_hashes.len() as u64;
+                        raws.push(transaction.raw.clone());
+                        answers.push(Ok(Arc::new(outcome(transaction.kind, executed, gas_used))));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        self.gas_used = gas_used;
+        self.blob_gas_used = blob_gas_used;
+        let outcomes = answers.iter().flatten().cloned().collect();
+        self.keep(layer, raws, outcomes)?;
+        Ok(answers)
+    }
+
+    pub fn mark(&mut self) -> usize {
+        let mark = Mark { layers: self.view.open.clone(), gas_used: self.gas_used, blob_gas_used: self.blob_gas_used };
+        self.marks.insert(self.outcomes.len(), mark);
+        self.outcomes.len()
+    }
+
+    pub fn rewind(&mut self, name: usize) -> Result<()> {
+        let Some(mark) = self.marks.get(&name) else {
+            return Err(Error::Fatal(format!("there is no mark {name} in block {}", self.attributes.number)));
+        };
+        self.view.open.clone_from(&mark.layers);
+        self.gas_used = mark.gas_used;
+        self.blob_gas_used = mark.blob_gas_used;
+        self.raws.truncate(name);
+        self.outcomes.truncate(name);
+        self.marks.split_off(&(name + 1));
+        let step = Step { layer: self.layer(), raws: self.raws.clone(), outcomes: self.outcomes.clone() };
+        self.progress.restart(step)
+    }
+
+    /// Credits the base fees to `fee_vault`, computes the roots, and closes the block.
+    pub fn seal(mut self, fee_vault: Address, hot: &mut Hot) -> Result<Sealed> {
+        self.credit(fee_vault, hot)?;
+        let tries = self.progress.finish()?;
+        let mut layer = self.layer();
+        let mut bloom = Box::new([0; 256]);
+        for outcome in self.outcomes.iter().filter(|outcome| !outcome.logs.is_empty()) {
+            for (sum, byte) in bloom.iter_mut().zip(outcome.bloom()) {
+                *sum |= byte;
+            }
+        }
+        let diff = self.diff(&mut layer, &tries.storage_roots, hot);
+        let attributes = self.attributes;
+        let header = Header {
+            parent_hash: attributes.parent_hash,
+            coinbase: attributes.coinbase,
+            state_root: tries.state.root(),
+            transactions_root: tries.transactions.root(),
+            receipts_root: tries.receipts.root(),
+            logs_bloom: bloom,
+            number: attributes.number,
+            gas_limit: attributes.gas_limit,
+            gas_used: self.gas_used,
+            timestamp: attributes.timestamp,
+            extra_data: attributes.extra_data,
+            prev_randao: attributes.prev_randao,
+            base_fee: attributes.base_fee,
+            parent_beacon_block_root: attributes.parent_beacon_block_root,
+            blob_gas_used: self.blob_gas_used,
+            with_requests: self.fork >= SpecId::PRAGUE,
+        };
+        let encoded = header.encode();
+        let hash = alloy_primitives::keccak256(&encoded);
+        Ok(Sealed { header, hash, encoded, layer, diff, trie: tries.state, gone: tries.gone })
+    }
+
+    /// Runs `work` in an EVM on the block's state; what it changed comes back as a layer.
+    fn with_evm<T>(&mut self, hot: &mut Hot, work: impl FnOnce(&mut Evm) -> Result<T>) -> Result<(T, Layer)> {
+        hot.limit();
+        let database = StateDb::new(self.view.clone(), std::mem::take(hot));
+        let mut evm = surroundings(database, self.environment.clone(), self.chain_id, self.fork).build_mainnet();
+        let done = work(&mut evm);
+        let state = evm.finalize();
+        let mut database = evm.ctx.journaled_state.database;
+        // After an error nothing is kept, so the cache must not know what was done either.
+        let layer = done.map(|done| (done, database.absorb(state, &mut self.before)));
+        *hot = database.hot;
+        layer
+    }
+
+    fn keep(&mut self, layer: Layer, raws: Vec<Bytes>, outcomes: Vec<Arc<Outcome>>) -> Result<()> {
+        self.raws.extend(raws.iter().cloned());
+        self.outcomes.extend(outcomes.iter().cloned());
+        if !layer.is_empty() {
+            stack(&mut self.view.open, layer.clone());
+        }
+        self.progress.push(Step { layer, raws, outcomes })
+    }
+
+    fn credit(&mut self, fee_vault: Address, hot: &mut Hot) -> Result<()> {
+        let amount =
+            alloy_primitives::U256::from(self.attributes.base_fee) * alloy_primitives::U256::from(self.gas_used);
+        if amount.is_zero() {
+            return Ok(());
+        }
+        let old = self.view.account(&fee_vault)?;
+        let account = old.unwrap_or_default();
+        let new = Some(Account { balance: account.balance.wrapping_add(amount), ..account });
+        self.before.accounts.entry(fee_vault).or_insert(old);
+        hot.set_account(fee_vault, new);
+        let mut layer = Layer::default();
+        layer.accounts.insert(fee_vault, new);
+        if old.is_none() {
+            layer.created.insert(fee_vault);
+        }
+        self.keep(layer, Vec::new(), Vec::new())
+    }
+
+    /// Everything the block changed so far, as one layer.
+    fn layer(&self) -> Layer {
+        let mut layers = self.view.open.iter();
+        let mut whole = layers.next().map(|first| (**first).clone()).unwrap_or_default();
+        layers.for_each(|layer| whole.absorb(layer));
+        whole
+    }
+
+    /// Old and new under the keys of the store. The accounts of `layer` and `hot` take over their storage roots.
+    fn diff(&self, layer: &mut Layer, storage_roots: &alloy_primitives::map::B256Map<B256>, hot: &mut Hot) -> Diff {
+        let mut diff = Diff::default();
+        for (address, new) in &mut layer.accounts {
+            let key = alloy_primitives::keccak256(address);
+            if let (Some(account), Some(root)) = (new.as_mut(), storage_roots.get(&key)) {
+                account.storage_root = *root;
+                hot.set_storage_root(address, *root);
+            }
+            let old = self.before.accounts.get(address).copied().flatten();
+            if old != *new {
+                diff.accounts.push(AccountDiff { key, address: *address, old, new: *new });
+            }
+            for (slot, new) in layer.slots.get(address).into_iter().flatten() {
+                let old = self.before.slots.get(&(*address, *slot)).copied().unwrap_or_default();
+                if old != *new {
+                    diff.slots.push(SlotDiff { key: store_slot_key(&key, slot), slot: *slot, old, new: *new });
+                }
+            }
+        }
+        diff.codes = layer.codes.iter().map(|(hash, code)| (*hash, code.original_bytes())).collect();
+        diff
+    }
+}
+
+fn outcome(kind: u8, executed: Executed, cumulative_gas_used: u64) -> Outcome {
+    let Executed { succeeded, gas_used, contract_address, logs } = executed;
+    Outcome::new(kind, succeeded, gas_used, cumulative_gas_used, contract_address, logs)
+}

@@ -1,0 +1,66 @@
+//! The face that Python sees: compact objects whose attributes are made when asked for, and an engine whose
+//! methods let go of Python's lock while they work.
+//!
+//! No panic crosses: whatever fails inside becomes one of the four exceptions below, which the adapter translates.
+
+mod convert;
+mod engine;
+mod outcome;
+mod request;
+mod state_test;
+mod transaction;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pyo3::create_exception;
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+
+use crate::error::{Error, Result};
+
+create_exception!(rollup_sequencer_native, Refused, PyException, "The request is at fault: (reason, detail).");
+create_exception!(rollup_sequencer_native, Temporary, PyException, "It may work later.");
+create_exception!(rollup_sequencer_native, Fatal, PyException, "The engine must not be used any more.");
+create_exception!(rollup_sequencer_native, DeadlineExceeded, PyException, "A read was stopped.");
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => Refused::new_err((refusal.reason, refusal.detail)),
+            Error::Temporary(text) => Temporary::new_err(text),
+            Error::Fatal(text) => Fatal::new_err(text),
+            Error::Deadline => DeadlineExceeded::new_err(error.to_string()),
+        }
+    }
+}
+
+/// Runs `work` without Python's lock; a panic in it is a fatal error.
+fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
+    let done = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
+    match done {
+        Ok(result) => Ok(result?),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            Err(Fatal::new_err(format!("the engine panicked: {text}")))
+        }
+    }
+}
+
+/// Registers everything in the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add("Refused", py.get_type::<Refused>())?;
+    module.add("Temporary", py.get_type::<Temporary>())?;
+    module.add("Fatal", py.get_type::<Fatal>())?;
+    module.add("DeadlineExceeded", py.get_type::<DeadlineExceeded>())?;
+    module.add("FORKS", crate::state::FORKS.map(|(name, _)| name))?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<transaction::PyTransaction>()?;
+    module.add_class::<outcome::PyOutcome>()?;
+    module.add_class::<engine::PyEngine>()?;
+    module.add_function(wrap_pyfunction!(transaction::recover, module)?)?;
+    module.add_function(wrap_pyfunction!(transaction::decode, module)?)?;
+    module.add_function(wrap_pyfunction!(state_test::run_state_test, module)?)?;
+    Ok(())
+}

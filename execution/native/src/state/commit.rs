@@ -1,0 +1,219 @@
+//! Writing blocks to the store and taking them back, each in one batch with the height.
+
+use std::sync::Arc;
+
+use alloy_primitives::map::{B256Map, HashMap};
+use alloy_primitives::{Address, B256, Bytes, U256};
+
+use super::account::{Account, put_integer};
+use super::store::{Snapshot, Store, StoredGenesis, trie_key};
+use super::view::Sealed;
+use crate::error::Result;
+use crate::trie::{Flush, Gone};
+
+/// What a block changed, old and new, under the keys of the rows.
+#[derive(Debug, Default)]
+pub struct Diff {
+    pub accounts: Vec<AccountDiff>,
+    pub slots: Vec<SlotDiff>,
+    pub codes: Vec<(B256, Bytes)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct AccountDiff {
+    pub key: B256,
+    pub address: Address,
+    pub old: Option<Account>,
+    pub new: Option<Account>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct SlotDiff {
+    pub key: [u8; 64],
+    pub slot: U256,
+    pub old: U256,
+    pub new: U256,
+}
+
+/// Writes sealed blocks, lowest first, and the newest one's trie.
+pub fn write_blocks(store: &Store, blocks: &[Arc<Sealed>], flush: Flush) -> Result<()> {
+    let Some(newest) = blocks.last() else { return Ok(()) };
+    let tables = &store.tables;
+    let mut batch = store.batch();
+    let mut accounts: B256Map<(Address, Option<Account>)> = HashMap::default();
+    let mut slots: HashMap<[u8; 64], (U256, U256)> = HashMap::default();
+    let mut gone = Vec::new();
+    for block in blocks {
+        let number = block.header.number.to_be_bytes();
+        let mut changes = (block.diff.accounts.len() as u32).to_be_bytes().to_vec();
+        for change in &block.diff.accounts {
+            changes.extend_from_slice(change.key.as_slice());
+            let old = change.old.map(|account| account.to_row(&change.address)).unwrap_or_default();
+            batch.insert(&tables.account_history, [change.key.as_slice(), &number].concat(), old);
+            accounts.insert(change.key, (change.address, change.new));
+        }
+        for change in &block.diff.slots {
+            changes.extend_from_slice(&change.key);
+            batch.insert(&tables.slot_history, [&change.key[..], &number].concat(), slot_row(change.slot, change.old));
+            slots.insert(change.key, (change.slot, change.new));
+        }
+        for (hash, code) in &block.diff.codes {
+            batch.insert(&tables.codes, hash.as_slice(), &code[..]);
+        }
+        batch.insert(&tables.changes, number, changes);
+        batch.insert(&tables.headers, number, [block.hash.as_slice(), &block.encoded].concat());
+        gone.extend(block.gone.iter().copied());
+    }
+    put_accounts(&mut batch, store, accounts);
+    put_slots(&mut batch, store, slots);
+    put_trie(&mut batch, store, flush, gone);
+    batch.insert(&tables.meta, "height", newest.header.number.to_be_bytes());
+    Ok(batch.commit()?)
+}
+
+fn put_accounts(
+    batch: &mut fjall::OwnedWriteBatch,
+    store: &Store,
+    accounts: impl IntoIterator<Item = (B256, (Address, Option<Account>))>,
+) {
+    for (key, (address, account)) in accounts {
+        match account {
+            Some(account) => {
+                batch.insert(&store.tables.accounts, key.as_slice(), account.to_row(&address));
+            }
+            None => batch.remove(&store.tables.accounts, key.as_slice()),
+        }
+    }
+}
+
+fn put_slots(
+    batch: &mut fjall::OwnedWriteBatch,
+    store: &Store,
+    slots: impl IntoIterator<Item = ([u8; 64], (U256, U256))>,
+) {
+    for (key, (slot, value)) in slots {
+        if value.is_zero() {
+            batch.remove(&store.tables.slots, key.as_slice());
+        } else {
+            batch.insert(&store.tables.slots, key.as_slice(), slot_row(slot, value));
+        }
+    }
+}
+
+/// A record that is put anew is not gone, whichever block said so.
+fn put_trie(batch: &mut fjall::OwnedWriteBatch, store: &Store, flush: Flush, gone: Gone) {
+    let mut rows: HashMap<Vec<u8>, Option<Vec<u8>>> = HashMap::default();
+    for (owner, path) in gone {
+        rows.insert(trie_key(&owner, &path), None);
+    }
+    for (owner, path, record) in flush.puts {
+        rows.insert(trie_key(&owner, &path), Some(record));
+    }
+    for (key, record) in rows {
+        match record {
+            Some(record) => batch.insert(&store.tables.trie, key, record),
+            None => batch.remove(&store.tables.trie, key),
+        }
+    }
+}
+
+/// A slot's row, empty for zero.
+fn slot_row(slot: U256, value: U256) -> Vec<u8> {
+    let mut row = Vec::with_capacity(65);
+    if !value.is_zero() {
+        put_integer(&mut row, value);
+        row.extend_from_slice(&slot.to_be_bytes::<32>());
+    }
+    row
+}
+
+/// Writes a part of the state of block 0.
+pub fn write_genesis_part(store: &Store, diff: &Diff, flush: Flush) -> Result<()> {
+    let mut batch = store.batch();
+    put_accounts(&mut batch, store, diff.accounts.iter().map(|row| (row.key, (row.address, row.new))));
+    put_slots(&mut batch, store, diff.slots.iter().map(|row| (row.key, (row.slot, row.new))));
+    for (hash, code) in &diff.codes {
+        batch.insert(&store.tables.codes, hash.as_slice(), &code[..]);
+    }
+    put_trie(&mut batch, store, flush, Vec::new());
+    Ok(batch.commit()?)
+}
+
+/// Makes the parts count: a crash before leaves a store that is cleared and filled anew.
+pub fn write_genesis(store: &Store, genesis: StoredGenesis) -> Result<()> {
+    let mut batch = store.batch();
+    batch.insert(&store.tables.meta, "genesis", [genesis.digest.as_slice(), genesis.root.as_slice()].concat());
+    Ok(batch.commit()?)
+}
+
+/// Writes block 0's header: from then on the store has a height.
+pub fn write_genesis_header(store: &Store, hash: B256, encoded: &[u8]) -> Result<()> {
+    let mut batch = store.batch();
+    batch.insert(&store.tables.headers, 0u64.to_be_bytes(), [hash.as_slice(), encoded].concat());
+    batch.insert(&store.tables.meta, "height", 0u64.to_be_bytes());
+    Ok(batch.commit()?)
+}
+
+/// The rows as they were after block `to`, of everything that the blocks above it changed.
+pub fn rows_at(snapshot: &Snapshot, from: u64, to: u64) -> Result<Diff> {
+    let (mut account_keys, mut slot_keys) = (Vec::new(), Vec::new());
+    for number in to + 1..=from {
+        let (accounts, slots) = snapshot.changes(number)?;
+        account_keys.extend(accounts);
+        slot_keys.extend(slots);
+    }
+    account_keys.sort_unstable();
+    account_keys.dedup();
+    slot_keys.sort_unstable();
+    slot_keys.dedup();
+    let mut diff = Diff::default();
+    for key in account_keys {
+        let old = snapshot.account_row(&key)?;
+        let new = snapshot.account_row_at(&key, to)?;
+        let address = old.or(new).map(|(address, _)| address).unwrap_or_default();
+        diff.accounts.push(AccountDiff {
+            key,
+            address,
+            old: old.map(|(_, account)| account),
+            new: new.map(|(_, account)| account),
+        });
+    }
+    for key in slot_keys {
+        let (old, new) = (snapshot.slot_row(&key)?, snapshot.slot_row_at(&key, to)?);
+        let slot = old.or(new).map(|(_, slot)| slot).unwrap_or_default();
+        let value = |row: Option<(U256, U256)>| row.map(|(value, _)| value).unwrap_or_default();
+        diff.slots.push(SlotDiff { key, slot, old: value(old), new: value(new) });
+    }
+    Ok(diff)
+}
+
+/// Takes the blocks `to + 1 ..= from` back: `diff` as `rows_at` gave it, `flush` and `gone` of the trie at `to`.
+pub fn write_unwind(
+    store: &Store,
+    snapshot: &Snapshot,
+    range: (u64, u64),
+    diff: &Diff,
+    flush: Flush,
+    gone: Gone,
+) -> Result<()> {
+    let (from, to) = range;
+    let tables = &store.tables;
+    let mut batch = store.batch();
+    put_accounts(&mut batch, store, diff.accounts.iter().map(|row| (row.key, (row.address, row.new))));
+    put_slots(&mut batch, store, diff.slots.iter().map(|row| (row.key, (row.slot, row.new))));
+    put_trie(&mut batch, store, flush, gone);
+    for number in to + 1..=from {
+        let (accounts, slots) = snapshot.changes(number)?;
+        let block = number.to_be_bytes();
+        for key in accounts {
+            batch.remove(&tables.account_history, [key.as_slice(), &block].concat());
+        }
+        for key in slots {
+            batch.remove(&tables.slot_history, [&key[..], &block].concat());
+        }
+        batch.remove(&tables.changes, block);
+        batch.remove(&tables.headers, block);
+    }
+    batch.insert(&tables.meta, "height", to.to_be_bytes());
+    Ok(batch.commit()?)
+}

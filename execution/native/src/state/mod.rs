@@ -1,0 +1,18 @@
+//! The state: accounts, slots and code, committed in the store and layered above it in memory.
+
+mod account;
+mod commit;
+mod database;
+mod layer;
+mod store;
+mod view;
+
+pub use account::Account;
+pub use commit::{
+    AccountDiff, Diff, SlotDiff, rows_at, write_blocks, write_genesis, write_genesis_header, write_genesis_part,
+    write_unwind,
+};
+pub use database::{Before, FORKS, Hot, Override, StateDb, fork_of};
+pub use layer::{Layer, slot_change, stack};
+pub use store::{Snapshot, Store, StoredGenesis};
+pub use view::{Codes, Sealed, View, store_slot_key};

@@ -1,0 +1,148 @@
+//! What of a trie is stored, and when it may leave memory.
+//!
+//! ```text
+//! record = prefix length(1) || prefix nibbles || kinds(4, little-endian: two bits a child, 0 none, 1 leaf, 2 branch)
+//!          || the references of the children that are there
+//! ```
+//! A reference delimits itself: 0xa0 and a hash, or a short list.
+
+use std::sync::Arc;
+
+use alloy_primitives::B256;
+
+use super::encode::Reference;
+use super::node::{Branch, Child, Kind, Leaf, Node};
+use super::path::Path;
+use super::update::assemble;
+
+/// Whose trie: the accounts' (None) or the storage of the account with this hashed address.
+pub type Owner = Option<B256>;
+
+/// The rows that bring the store up to a version of the trie.
+#[derive(Debug, Default)]
+pub struct Flush {
+    pub puts: Vec<(Owner, Path, Vec<u8>)>,
+}
+
+impl Flush {
+    /// Collects what below `root` is not stored yet. The nodes count as stored from then on.
+    pub fn of(root: &Child) -> Self {
+        let mut flush = Self::default();
+        flush.collect(root, &None, &Path::EMPTY);
+        flush
+    }
+
+    fn collect(&mut self, child: &Child, owner: &Owner, at: &Path) {
+        let Child::Node(node) = child else { return };
+        if node.is_clean() {
+            return;
+        }
+        match &node.kind {
+            Kind::Leaf(leaf) => {
+                if let Child::Node(_) = &leaf.storage {
+                    let key = at.join(leaf.path.nibbles()).to_bytes();
+                    self.collect(&leaf.storage, &Some(B256::from_slice(&key)), &Path::EMPTY);
+                }
+                node.mark_clean(false);
+            }
+            Kind::Branch(branch) => {
+                let start = at.join(branch.prefix.nibbles());
+                for (nibble, child) in branch.children.iter().enumerate() {
+                    self.collect(child, owner, &start.child(nibble as u8));
+                }
+                self.puts.push((*owner, *at, record(branch)));
+                node.mark_clean(true);
+            }
+        }
+    }
+}
+
+fn record(branch: &Branch) -> Vec<u8> {
+    let mut out = Vec::with_capacity(540);
+    out.push(branch.prefix.len() as u8);
+    out.extend_from_slice(branch.prefix.nibbles());
+    let mut kinds = 0u32;
+    for (nibble, child) in branch.children.iter().enumerate() {
+        let kind = if child.is_empty() { 0 } else { 1 + u32::from(child.is_branch()) };
+        kinds |= kind << (2 * nibble);
+    }
+    out.extend_from_slice(&kinds.to_le_bytes());
+    for child in branch.children.iter().filter(|child| !child.is_empty()) {
+        out.extend_from_slice(child.reference().as_slice());
+    }
+    out
+}
+
+/// The branch that a record describes; None if the record is damaged.
+pub fn branch_of_record(record: &[u8]) -> Option<Child> {
+    let (&prefix_size, rest) = record.split_first()?;
+    let (prefix, rest) = rest.split_at_checked(prefix_size as usize)?;
+    if prefix.len() > 64 || prefix.iter().any(|nibble| *nibble > 15) {
+        return None;
+    }
+    let (kinds, mut rest) = rest.split_at_checked(4)?;
+    let kinds = u32::from_le_bytes(kinds.try_into().ok()?);
+    let mut branch = Branch::new(Path::of_nibbles(prefix));
+    for nibble in 0..16 {
+        let kind = kinds >> (2 * nibble) & 3;
+        if kind == 0 {
+            continue;
+        }
+        let size = match rest.first()? {
+            0xa0 => 33,
+            prefix @ 0xc0..=0xde => *prefix as usize - 0xbf,
+            _ => return None,
+        };
+        let (reference, others) = rest.split_at_checked(size)?;
+        rest = others;
+        let reference = if size == 33 {
+            Reference::of_hash(B256::from_slice(&reference[1..]))
+        } else {
+            Reference::inline(reference)
+        };
+        branch.children[nibble] = Child::Stored { reference, branch: kind == 2 };
+    }
+    Some(Child::Node(Arc::new(Node::loaded(Kind::Branch(Box::new(branch)), true))))
+}
+
+/// The part of a trie at a path of `depth` nibbles, rebuilt from its leaves in ascending order of their keys.
+pub fn subtrie_of_leaves(depth: usize, leaves: Vec<(Path, Leaf)>) -> Child {
+    let child = assemble(depth, leaves);
+    mark_clean(&child);
+    child
+}
+
+fn mark_clean(child: &Child) {
+    let Child::Node(node) = child else { return };
+    if let Kind::Branch(branch) = &node.kind {
+        branch.children.iter().for_each(mark_clean);
+    }
+    node.mark_clean(false);
+}
+
+/// The same trie with what is stored and deeper than `kept` left to the store, and the storage of all accounts.
+pub fn prune(root: &Child, kept: usize) -> Child {
+    prune_at(root, 0, kept)
+}
+
+fn prune_at(child: &Child, depth: usize, kept: usize) -> Child {
+    let Child::Node(node) = child else { return child.clone() };
+    if node.is_clean() && depth > kept {
+        return Child::Stored { reference: node.reference(), branch: child.is_branch() };
+    }
+    let kind = match &node.kind {
+        Kind::Leaf(leaf) => Kind::Leaf(Leaf { storage: prune_at(&leaf.storage, kept + 1, kept), ..leaf.clone() }),
+        Kind::Branch(branch) => {
+            let inner = depth + branch.prefix.len() + 1;
+            let mut pruned = Branch::new(branch.prefix);
+            for (left, child) in pruned.children.iter_mut().zip(&branch.children) {
+                *left = prune_at(child, inner, kept);
+            }
+            Kind::Branch(Box::new(pruned))
+        }
+    };
+    let copy =
+        if node.is_clean() { Node::loaded(kind, node.was_recorded()) } else { Node::new(kind, node.was_recorded()) };
+    let _ = copy.reference.set(node.reference());
+    Child::Node(Arc::new(copy))
+}

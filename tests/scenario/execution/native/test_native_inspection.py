@@ -1,0 +1,150 @@
+"""Proofs, access lists and traces of the native engine, on a chain of a few blocks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sequencer.core import rlp
+from sequencer.core.block import Header
+from sequencer.core.calls import CallRequest
+from sequencer.core.errors import DeadlineExceeded, Rejected, Temporary
+from sequencer.core.keccak import EMPTY_TRIE_ROOT, keccak256
+from sequencer.core.types import Address, Hash32
+from tests.conformance.execution.bytecode import word, words
+from tests.conformance.execution.chains import CONTRACTS, Chain, genesis
+
+pytest.importorskip("rollup_sequencer_native", reason="the native engine is not built: `make native` builds it")
+
+STORE, LOG, FORWARD, LOOP = (CONTRACTS[name] for name in ("STORE", "LOG", "FORWARD", "LOOP"))
+CALLS = {"tracer": "callTracer", "tracerConfig": {"withLog": True}}
+STATE = {"tracer": "prestateTracer"}
+DIFFERENCE = {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}}
+
+
+def proven(root: Hash32, key: bytes, nodes: tuple[bytes, ...]) -> bytes | None:
+    """What the nodes prove to stand under ``key``; None if they prove that nothing does. Fails on a bad proof."""
+    if not nodes:
+        assert root == EMPTY_TRIE_ROOT
+        return None
+    path = "".join(f"{byte:02x}" for byte in keccak256(key))
+    expected: rlp.Decoded = root
+    for node in nodes:
+        assert keccak256(node) == expected
+        items = rlp.decode_list(node)
+        if len(items) == 17:
+            expected, path = items[int(path[0], 16)], path[1:]
+        else:
+            encoded = rlp.as_bytes(items[0]).hex()
+            rest = encoded[1:] if encoded[0] in "13" else encoded[2:]
+            if not path.startswith(rest):
+                return None
+            if encoded[0] in "23":
+                return rlp.as_bytes(items[1])
+            expected, path = items[1], path[len(rest) :]
+    assert expected == b"", "the proof goes on"
+    return None
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[Chain]:
+    """Three blocks: the first committed, the last only sealed."""
+    from tests.conformance.execution.native.conftest import NativeMaker
+
+    maker = NativeMaker(tmp_path)
+    engine = maker.make("state")
+    chain = Chain(engine, maker, genesis(), engine.open(genesis()))
+    headers.clear()
+    headers.append(chain.head)
+    for number in (1, 2, 3):
+        user = chain.users[0]
+        stores = [user.send(STORE, 0, words(slot, 10 * number + slot)) for slot in range(4)]
+        headers.append(chain.block(*stores, user.send(STORE, 0, words(number, 0))).header)
+        if number < 3:
+            engine.commit(number)
+    yield chain
+    engine.close()
+
+
+headers: list[Header] = []
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
+def test_a_proof_leads_from_the_state_root_to_the_value(chain: Chain, number: int) -> None:
+    from execution.evm.native import inspection
+
+    slots = [Hash32(word(slot)) for slot in range(6)]
+    found = inspection.proof(chain.engine, STORE, slots, number)
+    account = proven(headers[number].state_root, STORE, found.nodes)
+    assert account == rlp.encode([b"\x01", b"", found.storage_root, found.code_hash])
+    for slot in found.slots:
+        expected = rlp.encode(rlp.uint(slot.value)) if slot.value else None
+        assert proven(found.storage_root, slot.slot, slot.nodes) == expected
+        assert slot.value == chain.slot("STORE", slot.slot[-1], number)
+
+
+def test_a_proof_of_absence(chain: Chain) -> None:
+    from execution.evm.native import inspection
+
+    nobody = Address(b"\x33" * 20)
+    found = inspection.proof(chain.engine, nobody, [Hash32(word(1))], 2)
+    assert proven(headers[2].state_root, nobody, found.nodes) is None
+    assert (found.nonce, found.balance_wei, found.storage_root) == (0, 0, EMPTY_TRIE_ROOT)
+    with pytest.raises(Temporary):
+        inspection.proof(chain.engine, nobody, [], 4)
+
+
+def test_an_access_list_names_what_a_call_touches_and_makes_it_no_dearer_to_find(chain: Chain) -> None:
+    from execution.evm.native import inspection
+
+    request = CallRequest(to=FORWARD, data=words(STORE, 9, 9))
+    entries, result = inspection.create_access_list(chain.engine, request, 3, 10**6, 10.0)
+    assert [(entry.address, entry.storage_keys) for entry in entries] == [(STORE, (word(9),))]
+    assert result.succeeded
+
+
+def test_a_call_trace_shows_the_calls_within(chain: Chain) -> None:
+    from execution.evm.native import inspection
+
+    user = chain.users[1]
+    block = chain.block(user.send(STORE, 0, words(1, 1)), user.send(FORWARD, 0, words(LOG, 3, 4)))
+    (trace,) = inspection.trace_transactions(chain.engine, 4, block.transactions, range(1, 2), 10.0, CALLS)
+    assert (trace["type"], trace["from"], trace["to"]) == ("CALL", "0x" + user.address.hex(), "0x" + FORWARD.hex())
+    assert int(trace["gasUsed"], 16) == block.outcomes[1].gas_used
+    (inner,) = trace["calls"]
+    assert (inner["to"], inner["from"]) == ("0x" + LOG.hex(), "0x" + FORWARD.hex())
+    assert inner["logs"][0]["topics"] == ["0x" + word(3).hex()]
+
+
+def test_a_state_trace_shows_before_and_after(chain: Chain) -> None:
+    from execution.evm.native import inspection
+
+    block = chain.block(chain.users[1].send(STORE, 0, words(1, 99)), chain.users[2].send(STORE, 0, words(1, 98)))
+    traces = inspection.trace_transactions(chain.engine, 4, block.transactions, range(2), 10.0, STATE)
+    key = "0x" + word(1).hex()
+    store = "0x" + STORE.hex()
+    assert [int(trace[store]["storage"][key], 16) for trace in traces] == [31, 99]
+    changes = inspection.trace_transactions(chain.engine, 4, block.transactions, range(1, 2), 10.0, DIFFERENCE)
+    assert int(changes[0]["pre"][store]["storage"][key], 16) == 99
+    assert int(changes[0]["post"][store]["storage"][key], 16) == 98
+
+
+def test_an_instruction_trace_shows_every_step(chain: Chain) -> None:
+    from execution.evm.native import inspection
+
+    request = CallRequest(to=STORE, data=words(1, 2))
+    trace = inspection.trace_call(chain.engine, request, "pending", 10**6, 10.0, {})
+    assert [step["op"] for step in trace["structLogs"]] == [
+        "PUSH1", "CALLDATALOAD", "PUSH0", "CALLDATALOAD", "SSTORE", "STOP",
+    ]  # fmt: skip
+    assert not trace["failed"]
+
+
+def test_a_trace_is_stopped_in_time_and_refuses_what_it_does_not_know(chain: Chain) -> None:
+    from execution.evm.native import inspection
+
+    request = CallRequest(to=LOOP)
+    with pytest.raises(DeadlineExceeded):
+        inspection.trace_call(chain.engine, request, "pending", 10**12, 0.1, CALLS)
+    with pytest.raises(Rejected):
+        inspection.trace_call(chain.engine, request, "pending", 10**6, 1.0, {"tracer": "unheardTracer"})
