@@ -11,10 +11,11 @@ is there that the format does not name. What does not parse is ``Malformed``, wi
 JavaScript verifier in ``clients/js`` refuses the same inputs with the same words.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+
+import orjson
 
 from sequencer.core import eip712
 from sequencer.core.eip712 import Domain
@@ -29,6 +30,7 @@ BRANCH_LIMIT: Final = 32
 
 _QUANTITY: Final = re.compile(r"0x(0|[1-9a-fA-F][0-9a-fA-F]{0,63})")
 _DATA: Final = re.compile(r"0x((?:[0-9a-fA-F]{2})*)")
+_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,40}")
 _MEMBERS: Final = (
     "domain",
     "chainId",
@@ -67,12 +69,12 @@ def parse(text: str | bytes) -> Preconfirmation:
 
 
 def read_document(text: str | bytes) -> object:
-    """The JSON value of a text of bounded size. Raises ``Malformed``."""
+    """The JSON value of a text of bounded size and depth. Raises ``Malformed``."""
     if len(text) > TEXT_LIMIT:
         raise Malformed(f"longer than {TEXT_LIMIT} characters")
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return orjson.loads(text)
+    except ValueError:
         raise Malformed("not JSON") from None
 
 
@@ -136,7 +138,9 @@ def parse_address(value: object, path: str) -> Address:
 def _flashblock(document: object) -> Flashblock:
     members = _object(document, tuple(_FLASHBLOCK_MEMBERS), "flashblock.")
     values: list[Any] = [
-        parse_quantity(members[name], bits, f"flashblock.{name}") if bits else _hash(members[name], f"flashblock.{name}")
+        parse_quantity(members[name], bits, f"flashblock.{name}")
+        if bits
+        else _hash(members[name], f"flashblock.{name}")
         for name, bits in _FLASHBLOCK_MEMBERS.items()
     ]
     return Flashblock(*values)
@@ -168,5 +172,6 @@ def _object(document: object, names: tuple[str, ...], prefix: str) -> Mapping[st
             raise Malformed(f"{prefix}{name}: missing")
     for name in sorted(document):
         if name not in names:
-            raise Malformed(f"{prefix}{name[:40]}: unknown member")
+            # The name is a stranger's text, and errors are printed on terminals.
+            raise Malformed(f"{prefix}{name if _NAME.fullmatch(name) else '?'}: unknown member")
     return document
