@@ -12,6 +12,9 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input install --quiet --progress-bar off
 SOURCES := sequencer mempool execution da tests
 CYCLES ?= 100
+SHARDS ?= 1
+SHARD ?= 1
+COUNT ?= 200
 JOBS ?= 2
 ARGS ?=
 
@@ -39,8 +42,12 @@ conformance: .venv/.dev try-native ## Run every conformance vector, on both engi
 	@CONFORMANCE_FULL=1 $(PY) -m pytest tests/conformance -n $(JOBS) $(ARGS)
 
 .PHONY: crash-test
-crash-test: .venv/.dev try-native ## Kill a node under load, CYCLES times (100), and hold it to its promises
-	@$(PY) -m tests.crash.kill9 --cycles $(CYCLES) $(ARGS)
+crash-test: .venv/.dev try-native ## Crash a node CYCLES times (100), and hold it to its promises (SHARDS=4 SHARD=1: a part)
+	@$(PY) -m tests.crash --cycles $(CYCLES) --shards $(SHARDS) --shard $(SHARD) $(ARGS)
+
+.PHONY: power-loss-test
+power-loss-test: .venv/.dev ## Cut the power of a simulated machine COUNT times (200), and hold it to its promises
+	@$(PY) -m tests.crash.power_loss --count $(COUNT) $(ARGS)
 
 .PHONY: fuzz
 fuzz: .venv/.dev try-native ## Run the property tests with many more examples
@@ -59,7 +66,13 @@ check: .venv/.dev ## Formatting, lint, types, import rules, Dockerfile; every wa
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/hadolint --failure-threshold style Dockerfile
-	$(if $(and $(CARGO),$(NATIVE_SOURCES)),cargo fmt --check --manifest-path $(NATIVE)/Cargo.toml,true)
+	$(if $(and $(CARGO),$(NATIVE_SOURCES)),$(MAKE) check-native,true)
+
+.PHONY: check-native
+check-native: ## Formatting, lint and unit tests of the native engine (needs cargo)
+	cargo fmt --check --manifest-path $(NATIVE)/Cargo.toml
+	cargo clippy --quiet --locked --profile ci --all-targets --manifest-path $(NATIVE)/Cargo.toml -- -D warnings
+	cargo test --quiet --locked --profile ci --manifest-path $(NATIVE)/Cargo.toml
 
 .PHONY: fmt
 fmt: .venv/.dev ## Format the code and mend what the linter can
@@ -69,7 +82,8 @@ fmt: .venv/.dev ## Format the code and mend what the linter can
 
 .PHONY: clean
 clean: ## Remove everything that was made here, .venv included
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist tests/clients/node_modules
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist tests/clients/node_modules \
+	  tests/clients/hardhat/node_modules contracts/out contracts/cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ------------------------------------------------------------------------------------------------ what is installed
@@ -96,7 +110,7 @@ install: .venv/.dev ## Build .venv/ with the node and all its development tools
 	@$(PIP) --require-hashes -r requirements/dev.lock
 	@touch $@
 
-tests/clients/node_modules/.stamp: tests/clients/package-lock.json
+tests/clients/node_modules/.stamp: tests/clients/package-lock.json tests/clients/hardhat/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is needed for the wallet tests (on Debian: apt-get install npm)" >&2; exit 1; }
 	@echo "installing wallets and tools for the tests" >&2
 	@npm --prefix tests/clients ci --no-audit --no-fund --loglevel error

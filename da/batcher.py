@@ -95,6 +95,11 @@ class Batcher:
         self._waiting.append(_Waiting(block, now_ms, size))
         self._size_bytes += size
 
+    @property
+    def is_full(self) -> bool:
+        """Enough waits for a batch of the largest size: waiting longer makes none cheaper."""
+        return self._size_bytes >= self._config.target_body_bytes or len(self._waiting) >= self._config.max_blocks
+
     def due(self, now_ms: int) -> bool:
         """A batch should be closed now: by age, by size, or because waiting would hardly make it cheaper."""
         due_ms = self.next_due_ms()
@@ -105,7 +110,7 @@ class Batcher:
         if not self._waiting:
             return None
         config, sealed_ms = self._config, self._waiting[0].sealed_ms
-        if self._size_bytes >= config.target_body_bytes or len(self._waiting) >= config.max_blocks:
+        if self.is_full:
             return sealed_ms
         total_bytes = config.fixed_cost_bytes + self._size_bytes
         if config.fixed_cost_bytes * 100 <= config.overhead_share_percent * total_bytes:
@@ -189,7 +194,8 @@ def close(tip: BatchTip, blocks: Sequence[BatchBlock], epoch: int, term: int) ->
         flashblock_count=len(flashblocks),
         data_hash=keccak256(body),
     )
-    return ClosedBatch(header, body)
+    transactions = sum(block.transaction_count for block in blocks)
+    return ClosedBatch(header, body, transactions, sum(block.transaction_bytes for block in blocks))
 
 
 def _rebuilds(body: bytes, blocks: Sequence[BatchBlock]) -> bool:

@@ -42,6 +42,8 @@ class ClosedBatch:
 
     header: BatchHeader
     body: bytes
+    transactions: int = 0
+    transaction_bytes: int = 0
 
     @property
     def log_entry(self) -> BatchClosed:
@@ -51,7 +53,7 @@ class ClosedBatch:
 
     def signed(self, signatures: Sequence[Signature]) -> "SignedBatch":
         """This batch under ``signatures`` of the header's digest."""
-        return SignedBatch(self.header, tuple(signatures), self.body)
+        return SignedBatch(self.header, tuple(signatures), self.body, self.transactions, self.transaction_bytes)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class SignedBatch:
     header: BatchHeader
     signatures: tuple[Signature, ...]
     body: bytes
+    transactions: int = 0
+    transaction_bytes: int = 0
 
     @cached_property
     def encoded(self) -> bytes:

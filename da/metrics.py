@@ -3,7 +3,8 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from da.codec import SignedBatch
-from da.submission import State
+from da.cost import COIN, LayerAccount
+from da.submission import State, Submission
 from sequencer.core.errors import Rejected, Unknown
 
 
@@ -44,6 +45,25 @@ class DaMetrics:
             registry=registry,
         )
 
+        self._paid = Counter(
+            "sequencer_da_fees",
+            "Paid for posting, in whole coins of 10^18 wei or 10^6 utia.",
+            ["unit"],
+            registry=registry,
+        )
+        self._paid_transactions = Counter(
+            "sequencer_da_paid_transactions", "Transactions in the batches that were paid for.", registry=registry
+        )
+        self._paid_bytes = Counter(
+            "sequencer_da_paid_bytes", "Encoded bytes of the batches that were paid for.", registry=registry
+        )
+        self._balance = Gauge(
+            "sequencer_da_balance",
+            "What a paying account holds, in whole coins.",
+            ["unit", "account"],
+            registry=registry,
+        )
+
     def enqueued(self, batch: SignedBatch) -> None:
         """A batch entered the outbox."""
         self._batches.inc()
@@ -68,6 +88,18 @@ class DaMetrics:
     def included(self, seconds: float) -> None:
         """A batch was read back this long after it was closed."""
         self._delay.observe(max(0.0, seconds))
+
+    def paid(self, row: Submission) -> None:
+        """The fee of a batch is known: with bytes and transactions it gives the price of each."""
+        if row.fee:
+            self._paid.labels(row.fee_unit).inc(row.fee / COIN.get(row.fee_unit, 1))
+            self._paid_transactions.inc(row.transactions)
+            self._paid_bytes.inc(row.size_bytes)
+
+    def balance(self, account: LayerAccount) -> None:
+        """What a paying account holds now."""
+        coins = account.balance / COIN.get(account.unit, 1)
+        self._balance.labels(account.unit, account.address).set(coins)
 
     def outbox(self, count: int, size_bytes: int, safe_block: int, finalized_block: int) -> None:
         """The state after a step."""

@@ -11,16 +11,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import structlog
+
 from da.codec import SignedBatch
 from da.config import SubmitterConfig
+from da.cost import PaidLayer
 from da.inclusion import DaHeads
 from da.metrics import DaMetrics
 from da.outbox import Outbox
 from da.submission import State, Submission
 from da.submitter import Submitter
-from sequencer.core.errors import Temporary
+from sequencer.core.errors import Rejected, Temporary
 from sequencer.core.ports import DataAvailability, Storage
 from sequencer.core.views import PostedBatch
+
+_log = structlog.get_logger()
+
+ACCOUNTS_POLL_S = 60.0
+"""How often the balances of paying accounts are looked at."""
 
 
 class DaListener(Protocol):
@@ -87,7 +95,7 @@ class DaService:
                 raise Temporary("the DA outbox is full")
             encoded = await asyncio.to_thread(getattr, batch, "encoded")
             limit = self._layer.limits().blob_size_bytes
-            row = Submission.prepare(batch.header, len(encoded), limit, self._clock_ms())
+            row = Submission.prepare(batch, len(encoded), limit, self._clock_ms())
             if recovered:
                 row = row.perhaps_sent(self._submitter.next_from_height)
             self._submitter.check_follows(row)
@@ -98,7 +106,27 @@ class DaService:
         self._wake.set()
 
     async def run(self) -> None:
-        """See every batch through, until cancelled."""
+        """See every batch through, and watch the purses, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._post_all(), name="da posting")
+            if isinstance(self._layer, PaidLayer):
+                tasks.create_task(self._watch_accounts(self._layer), name="da accounts")
+
+    async def _watch_accounts(self, layer: PaidLayer) -> None:
+        """Say what the paying accounts hold, and warn while one is nearly empty."""
+        while True:
+            try:
+                accounts = await layer.accounts()
+            except (Temporary, Rejected) as error:
+                _log.warning("da_accounts_unknown", error=str(error))
+                accounts = []
+            for account in accounts:
+                self._metrics.balance(account)
+                if account.balance < account.minimum:
+                    _log.error("da_account_low", account=account.address, balance=account.balance, unit=account.unit)
+            await asyncio.sleep(ACCOUNTS_POLL_S)
+
+    async def _post_all(self) -> None:
         while True:
             self._wake.clear()
             wait_ms = await self.advance()
@@ -146,6 +174,11 @@ class DaService:
         return Backlog(len(rows), sum(row.size_bytes for row in rows), rows[0].prepared_ms if rows else None)
 
     @property
+    def in_flight(self) -> int:
+        """Batches that are not yet read back from the layer."""
+        return self.backlog.batches
+
+    @property
     def heads(self) -> DaHeads:
         """What is safe and final by DA."""
         return self._heads
@@ -153,6 +186,7 @@ class DaService:
     async def _tell(self, row: Submission) -> None:
         if row.state is State.INCLUDED:
             self._metrics.included((self._clock_ms() - row.prepared_ms) / 1000)
+            self._metrics.paid(row)
         self._listener.on_batch(row.view(self._layer.layer))
         self._tell_heads()
         async with self._moved:

@@ -13,9 +13,12 @@ import structlog
 
 from da import blob, inclusion
 from da.config import SubmitterConfig
+from da.cost import PaidLayer
+from da.errors import TooLarge
 from da.inclusion import DaHeads, Progress
 from da.metrics import DaMetrics
 from da.outbox import Outbox
+from da.references import ReferencingLayer
 from da.submission import State, Submission
 from sequencer.core.errors import Fatal, Rejected, Temporary, Unknown
 from sequencer.core.ports import BlobRef, BlobStatus, DataAvailability
@@ -118,20 +121,40 @@ class Submitter:
             attempted = row.attempted(self._clock_ms(), height)
             await self._write(attempted)
             progress.row = attempted
-            refs = await self._send(blobs, refs)
+            try:
+                refs = await self._send(attempted, blobs, refs)
+            except (Temporary, Rejected) as refusal:
+                await self._not_sent(progress, refusal, found=any(refs))
+                raise
         await self._move(progress, progress.row.submitted(tuple(ref for ref in refs if ref is not None)))
 
     async def _find(self, row: Submission, blobs: Sequence[bytes]) -> list[BlobRef | None]:
         if row.attempts == 0:
             return [None] * len(blobs)
-        commitments = [self._layer.commitment(content) for content in blobs]
+        if isinstance(self._layer, ReferencingLayer):
+            return await self._layer.find_batch(row.header_hash, blobs, row.from_height)
+        commitments = await asyncio.to_thread(lambda: [self._layer.commitment(content) for content in blobs])
         return await self._layer.find(commitments, row.from_height)
 
-    async def _send(self, blobs: Sequence[bytes], refs: Sequence[BlobRef | None]) -> list[BlobRef | None]:
+    async def _send(
+        self, row: Submission, blobs: Sequence[bytes], refs: Sequence[BlobRef | None]
+    ) -> list[BlobRef | None]:
         missing = [content for content, ref in zip(blobs, refs, strict=True) if ref is None]
         self._metrics.sent(len(missing), sum(map(len, missing)))
-        new = iter(await self._layer.submit(missing))
+        if isinstance(self._layer, ReferencingLayer):
+            new = iter(await self._layer.submit_batch(row.header_hash, missing))
+        else:
+            new = iter(await self._layer.submit(missing))
         return [next(new) if ref is None else ref for ref in refs]
+
+    async def _not_sent(self, progress: Progress, refusal: Temporary | Rejected, *, found: bool) -> None:
+        """Certainly nothing was published: no need to wait before trying again, and what is too large is packed
+        smaller, unless a part of it stands on the layer already."""
+        progress.row = progress.row.not_sent()
+        smaller = progress.row.blob_size_bytes // 2
+        if isinstance(refusal, TooLarge) and not found and smaller >= blob.SMALLEST_BLOB_BYTES:
+            progress.row = progress.row.repacked(smaller)
+            await self._write(progress.row)
 
     async def _check(self, progress: Progress) -> None:
         """Is the batch where it should be, byte for byte, and how final is it?"""
@@ -144,7 +167,7 @@ class Submitter:
                 progress.due_ms = self._clock_ms() + self._config.poll_interval_ms
         elif row.state is State.SUBMITTED:
             if await self._reads_back(row):
-                await self._move(progress, row.included())
+                await self._move(progress, row.included(*await self._cost(row)))
             else:
                 await self._lose(progress, "other bytes on the layer")
         elif set(statuses) == {BlobStatus.FINAL} and progress is self._rows[0]:
@@ -153,6 +176,18 @@ class Submitter:
             del self._rows[0]
         else:
             progress.due_ms = self._clock_ms() + self._config.poll_interval_ms
+
+    async def _cost(self, row: Submission) -> tuple[int, str]:
+        """What the batch has cost, if the layer can tell. Never in the way of anything."""
+        if not isinstance(self._layer, PaidLayer):
+            return 0, ""
+        try:
+            sizes = [len(content) for content in await self._blobs(row)]
+            cost = await self._layer.cost(row.refs, sizes)
+        except (Temporary, Rejected) as error:
+            _log.warning("da_cost_unknown", sequence=row.sequence, error=str(error))
+            return 0, ""
+        return cost.amount, cost.unit
 
     async def _reads_back(self, row: Submission) -> bool:
         blobs = await self._blobs(row)

@@ -53,6 +53,22 @@ class MempoolConfig:
     thread costs more than recovering it."""
     dropped_count: int = 16_384
     """Dropped transactions whose reason is remembered for status queries."""
+    refused_count: int = 16_384
+    """Refused transactions that are remembered, so that sending one again costs no signature check."""
+    receipt_count: int = 65_536
+    """Included transactions whose arrival is remembered for receipts."""
+    journal_size_bytes: int = 16 * _MIB
+    """Size of the journal above which it is written anew, once most of it is about transactions that left."""
+    bundle_count: int = 256
+    """Bundles that wait."""
+    bundle_transactions: int = 16
+    """Transactions of one bundle."""
+    bundle_blocks: int = 64
+    """How many blocks ahead a bundle may be sent."""
+    bundle_tries: int = 3
+    """Blocks in which a bundle is tried before it is given up."""
+    bundle_tries_per_block: int = 32
+    """Bundles that may fail in one block; the rest wait for the next."""
 
     def __post_init__(self) -> None:
         """Raises ``ConfigError`` for a limit below 1."""

@@ -1,65 +1,52 @@
-"""What eviction chooses from: who holds most, and what pays least.
+"""What eviction chooses from: senders in the order of a number, such as how much they hold or what they pay.
 
-Both indexes are told of changes as they happen and looked at only when there is no room.
+Told of every change as it happens, so that finding the first or last sender never takes a search, and there is
+never anything to clear up: admission into a full pool must cost no more than into an empty one.
 """
 
-import heapq
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, insort
+from collections.abc import Iterator
 
 from mempool.sender_queue import SenderQueue
-from sequencer.core.transaction import PooledTransaction
-from sequencer.core.types import Hash32
 
-_SLACK = 1_024
-"""Stale entries that are not worth clearing."""
+NOT_RANKED = -1
+"""The number of a sender that is not in a ranking."""
 
 
-class Holders:
-    """Senders by how many transactions they hold, as far as it is more than ``floor``."""
+class Ranking:
+    """Senders by a number; among equals, whoever reached it first."""
 
-    def __init__(self, floor: int) -> None:
-        self._floor = floor
-        self._by_count: dict[int, dict[SenderQueue, None]] = {}
+    def __init__(self) -> None:
+        self._senders: dict[int, dict[SenderQueue, None]] = {}
+        self._numbers: list[int] = []
 
     def move(self, queue: SenderQueue, before: int, after: int) -> None:
-        """The sender holds ``after`` instead of ``before``."""
-        if before > self._floor:
-            senders = self._by_count[before]
-            del senders[queue]
-            if not senders:
-                del self._by_count[before]
-        if after > self._floor:
-            self._by_count.setdefault(after, {})[queue] = None
+        """The sender's number is ``after`` instead of ``before``; either may be ``NOT_RANKED``."""
+        if before != NOT_RANKED:
+            equals = self._senders[before]
+            del equals[queue]
+            if not equals:
+                del self._senders[before]
+                del self._numbers[bisect_left(self._numbers, before)]
+        if after != NOT_RANKED:
+            found = self._senders.get(after)
+            if found is None:
+                found = self._senders[after] = {}
+                insort(self._numbers, after)
+            found[queue] = None
 
-    def largest_first(self) -> Iterator[SenderQueue]:
-        """Holders of most first; among equals, whoever reached the count first."""
-        for count in sorted(self._by_count, reverse=True):
-            yield from self._by_count[count]
+    def highest(self) -> SenderQueue | None:
+        """The sender with the highest number."""
+        return next(iter(self._senders[self._numbers[-1]])) if self._numbers else None
 
-    def largest(self) -> SenderQueue | None:
-        """The holder of most."""
-        return next(iter(self._by_count[max(self._by_count)])) if self._by_count else None
+    def lowest(self) -> tuple[int, SenderQueue] | None:
+        """The lowest number, and the sender with it."""
+        if not self._numbers:
+            return None
+        number = self._numbers[0]
+        return number, next(iter(self._senders[number]))
 
-
-class Cheapest:
-    """Executable transactions by fee cap. ``executable`` looks one up by hash, None if it is not one."""
-
-    def __init__(self, executable: Callable[[Hash32], PooledTransaction | None]) -> None:
-        self._executable = executable
-        self._heap: list[tuple[int, Hash32]] = []
-
-    def add(self, pooled: PooledTransaction, executable_count: int) -> None:
-        """A transaction became executable, of ``executable_count`` now."""
-        if len(self._heap) > 2 * executable_count + _SLACK:
-            self._heap = [entry for entry in set(self._heap) if self._executable(entry[1])]
-            heapq.heapify(self._heap)
-        heapq.heappush(self._heap, (pooled.transaction.max_fee_per_gas, pooled.transaction.hash))
-
-    def first(self) -> PooledTransaction | None:
-        """The executable transaction that pays least."""
-        while self._heap:
-            pooled = self._executable(self._heap[0][1])
-            if pooled is not None:
-                return pooled
-            heapq.heappop(self._heap)
-        return None
+    def highest_first(self) -> Iterator[SenderQueue]:
+        """All senders."""
+        for number in reversed(self._numbers):
+            yield from self._senders[number]

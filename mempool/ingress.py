@@ -16,13 +16,22 @@ from sequencer.core.types import Hash32
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One raw transaction and who waits for its answer. ``received_ms`` is unix milliseconds."""
+    """One raw transaction and who waits for its answer. ``received_ms`` is unix milliseconds. One that comes
+    from the journal has the ``sequence`` that it had before, and nobody waits for it."""
 
     raw: bytes
     hash: Hash32
     origin: int
     received_ms: int
-    answer: "Future[PooledTransaction]"
+    answer: "Future[PooledTransaction] | None"
+    sequence: int | None = None
+    executable_only: bool = False
+    """Refuse it rather than let it wait for an earlier nonce."""
+
+    def refuse(self, error: Exception) -> None:
+        """Answer with an error, unless it is answered already or nobody waits any more."""
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class Ingress:

@@ -32,6 +32,10 @@ class MempoolMetrics:
         self.ingress = Gauge(
             "sequencer_mempool_ingress_transactions", "Raw transactions that wait for admission", registry=registry
         )
+        self.journal_errors = Counter(
+            "sequencer_mempool_journal_errors_total", "Writes to the journal that failed", registry=registry
+        )
+        self.bundles = Gauge("sequencer_mempool_bundles", "Bundles that wait", registry=registry)
         self.batch = Histogram(
             "sequencer_mempool_batch_transactions",
             "Raw transactions admitted together",

@@ -6,7 +6,9 @@ A transaction enters *executable* (nothing is missing before it) or *queued* (a 
 - the books balance: counts and bytes are those of the transactions held, and no limit is exceeded;
 - a sender's executable transactions have consecutive nonces and the balance covers their sum;
 - an executable transaction never makes room for a queued one;
-- staged transactions are never replaced, evicted or expired.
+- staged transactions are never replaced, evicted or expired;
+- arrivals are numbered in the order in which transactions became executable, and a later number never has an
+  earlier time: a transaction that had to wait arrives anew when its wait is over.
 
 Pure: the caller brings accounts and time, and collects what changed with ``take_changes``.
 """
@@ -16,12 +18,13 @@ from dataclasses import dataclass
 
 from mempool import validation
 from mempool.config import MempoolConfig
+from mempool.delegation import Delegations
 from mempool.drops import Dropped
-from mempool.eviction import Cheapest, Holders
+from mempool.eviction import NOT_RANKED, Ranking
 from mempool.ready import ReadyQueue
 from mempool.sender_queue import SenderQueue
 from sequencer.core.calls import AccountView
-from sequencer.core.errors import Reason, Rejected
+from sequencer.core.errors import NonceGap, Reason, Rejected
 from sequencer.core.transaction import Arrival, PooledTransaction, Transaction
 from sequencer.core.types import Address, Hash32
 
@@ -46,11 +49,16 @@ class Pool:
         self._queued_count = 0
         self._size_bytes = 0
         self._next_sequence = 0
+        self._newest_ms = 0
         self._promoted: list[PooledTransaction] = []
         self._dropped: list[Dropped] = []
-        self._queued_holders = Holders(0)
-        self._large_holders = Holders(config.sender_guaranteed_count)
-        self._cheapest = Cheapest(self._executable)
+        self._delegations = Delegations()
+        self._queued_holders = Ranking()
+        """Senders by how many transactions of theirs are queued."""
+        self._large_holders = Ranking()
+        """Senders who hold more than their guaranteed share, by how much they hold."""
+        self._payers = Ranking()
+        """The other senders with executable transactions, by the least fee cap among them."""
         self._funds_cursor = 0
         self.ready = ReadyQueue(self._senders)
 
@@ -75,6 +83,10 @@ class Pool:
         """The transaction, staged ones included."""
         return self._by_hash.get(transaction_hash)
 
+    def contents(self) -> list[PooledTransaction]:
+        """All transactions in the order in which they came in."""
+        return list(self._by_hash.values())
+
     def is_pending(self, pooled: PooledTransaction) -> bool:
         """The transaction is executable or staged."""
         nonce = pooled.transaction.nonce
@@ -97,7 +109,7 @@ class Pool:
 
     def short_of_funds(self, count: int) -> list[Address]:
         """Up to ``count`` senders whose next transaction waits for funds; other ones with each call."""
-        waiting = [q.address for q in self._queued_holders.largest_first() if q.end_nonce in q.queued]
+        waiting = [q.address for q in self._queued_holders.highest_first() if q.end_nonce in q.queued]
         if len(waiting) <= count:
             return waiting
         start = self._funds_cursor % len(waiting)
@@ -107,11 +119,22 @@ class Pool:
     # -------------------------------------------------------------------------------------- coming and going
 
     def add(
-        self, transaction: Transaction, received_ms: int, origin: int, account: AccountView | None = None
+        self,
+        transaction: Transaction,
+        received_ms: int,
+        origin: int,
+        account: AccountView | None = None,
+        *,
+        authorities: Sequence[Address] = (),
+        sequence: int | None = None,
+        executable_only: bool = False,
     ) -> PooledTransaction:
         """Take a transaction in, perhaps in the place of others. Raises ``Rejected``; nothing has changed then.
+        With ``executable_only`` one whose nonce is not due raises ``NonceGap``.
 
         ``account`` is needed for a sender that the pool does not hold, and left aside otherwise.
+        ``authorities`` are the accounts whose delegation it carries (EIP-7702). ``sequence`` is given for one
+        that was accepted before a restart, and keeps its number.
         """
         if transaction.hash in self._by_hash:
             raise Rejected(Reason.ALREADY_KNOWN)
@@ -121,11 +144,13 @@ class Pool:
                 raise LookupError("the account of a new sender is needed")
             queue = SenderQueue(transaction.sender, account)
         replaced = self._check(transaction, queue)
+        if executable_only and transaction.nonce > queue.end_nonce:
+            raise NonceGap(queue.end_nonce, transaction.nonce)
+        self._check_authorities(authorities)
         self._make_room(transaction, queue, replaced)
 
-        arrival = Arrival(self._next_sequence, received_ms, origin)
-        pooled = PooledTransaction(transaction, arrival)
-        self._next_sequence += 1
+        pooled = PooledTransaction(transaction, self.arrival(received_ms, origin, sequence))
+        self._delegations.add(transaction.hash, authorities)
         self._senders[queue.address] = queue
         self._by_hash[transaction.hash] = pooled
         self._size_bytes += len(transaction.raw)
@@ -133,11 +158,23 @@ class Pool:
             queue.enqueue(pooled)
         else:
             self._leave(queue.replace(pooled), Reason.REPLACED)
-            if queue.executable.get(transaction.nonce) is pooled:
-                self._cheapest.add(pooled, self._held_count)
         self._promote(queue, pooled)
         self._settle(queue)
         return pooled
+
+    def continue_from(self, sequence: int) -> None:
+        """Number arrivals from here on, if that is further: lower numbers were given before a restart."""
+        self._next_sequence = max(self._next_sequence, sequence)
+
+    def arrival(self, received_ms: int, origin: int, sequence: int | None = None) -> Arrival:
+        """The next arrival, or one that had its number before."""
+        if sequence is not None:
+            self._next_sequence = max(self._next_sequence, sequence + 1)
+            self._newest_ms = max(self._newest_ms, received_ms)
+            return Arrival(sequence, received_ms, origin)
+        self._newest_ms = max(self._newest_ms, received_ms)
+        self._next_sequence += 1
+        return Arrival(self._next_sequence - 1, self._newest_ms, origin)
 
     def stage(self, taken: Sequence[PooledTransaction]) -> None:
         """These were executed in the open block, in this order. Others' are left alone."""
@@ -158,11 +195,10 @@ class Pool:
             if queue is None or queue.staged.get(pooled.transaction.nonce) is not pooled:
                 continue
             queue.restore(pooled)
-            self._cheapest.add(pooled, self._held_count)
             touched[queue] = None
         for queue in touched:
             queue.demote_overdraft()
-            self._promote(queue)
+            self._promote(queue, keeps_place=True)
             self._settle(queue)
 
     def included(self, taken: Sequence[PooledTransaction], accounts: Mapping[Address, AccountView]) -> None:
@@ -170,7 +206,8 @@ class Pool:
         for pooled in taken:
             queue = self._senders.get(pooled.transaction.sender)
             if queue is not None:
-                self._include(pooled, queue)
+                # One that was placed as part of a bundle may be in the pool too, under its own arrival.
+                self._include(self._by_hash.get(pooled.transaction.hash, pooled), queue)
         for address, account in accounts.items():
             self.observe(address, account)
 
@@ -206,8 +243,9 @@ class Pool:
 
     def expire(self, now_ms: int) -> None:
         """Drop what has been queued for too long."""
+        self._newest_ms = max(self._newest_ms, now_ms)
         oldest_ms = now_ms - self._config.queued_lifetime_ms
-        for queue in list(self._queued_holders.largest_first()):
+        for queue in list(self._queued_holders.highest_first()):
             expired = [pooled for pooled in queue.queued.values() if pooled.arrival.received_ms < oldest_ms]
             for pooled in expired:
                 self._remove(queue, pooled, Reason.EXPIRED)
@@ -243,7 +281,7 @@ class Pool:
         config = self._config
         held, queued = queue.held_count, len(queue.queued)
         gapped = transaction.nonce != queue.end_nonce
-        if queue.account.delegated:
+        if queue.account.delegated or self._delegations.pending(queue.address):
             if gapped:
                 raise Rejected(Reason.DELEGATED_GAPPED)
             if held + queued >= config.delegated_count:
@@ -252,6 +290,14 @@ class Pool:
             raise Rejected(Reason.ACCOUNT_LIMIT, f"pooled {queued if gapped else held} txs")
         if queue.size_bytes + len(transaction.raw) > config.sender_bytes:
             raise Rejected(Reason.ACCOUNT_LIMIT, f"pooled {queue.size_bytes} bytes")
+
+    def _check_authorities(self, authorities: Sequence[Address]) -> None:
+        """Whoever is about to run another's code may not have more here than who does already."""
+        for authority in authorities:
+            queue = self._senders.get(authority)
+            pooled = queue.held_count + len(queue.queued) if queue else 0
+            if pooled > self._config.delegated_count:
+                raise Rejected(Reason.DELEGATED_LIMIT, f"authority 0x{authority.hex()} has {pooled} pooled txs")
 
     def _make_room(self, transaction: Transaction, queue: SenderQueue, replaced: PooledTransaction | None) -> None:
         """Evict as little as the limits ask for, or raise ``Rejected`` without evicting anything."""
@@ -283,7 +329,7 @@ class Pool:
 
     def _queued_of_larger(self, queue: SenderQueue) -> Iterator[PooledTransaction]:
         """Queued transactions of a sender who has more of them than the one who asks."""
-        largest = self._queued_holders.largest()
+        largest = self._queued_holders.highest()
         if largest is not None:
             surplus = len(largest.queued) - len(queue.queued) - 1
             yield from _last_first(largest.queued, max(surplus, 0))
@@ -291,21 +337,21 @@ class Pool:
     def _queued_then_executable(self, transaction: Transaction, queue: SenderQueue) -> Iterator[PooledTransaction]:
         """What an executable transaction may push out: any queued one; for a sender within the guaranteed
         share also the last ones of who holds most beyond it, or else of who pays least."""
-        for holder in self._queued_holders.largest_first():
+        for holder in self._queued_holders.highest_first():
             yield from _last_first(holder.queued, len(holder.queued))
         share = self._config.sender_guaranteed_count
         if queue.held_count >= share:
             return
-        largest = self._large_holders.largest()
+        largest = self._large_holders.highest()
         if largest is not None:
             yield from _last_executable(largest, largest.held_count - share)
             return
-        cheapest = self._cheapest.first()
-        if cheapest is None or cheapest.transaction.max_fee_per_gas >= transaction.max_fee_per_gas:
+        cheapest = self._payers.lowest()
+        if cheapest is None or cheapest[0] >= transaction.max_fee_per_gas:
             raise Rejected(Reason.UNDERPRICED)
-        if cheapest.transaction.sender != queue.address:
-            payer = self._senders[cheapest.transaction.sender]
-            yield from _last_executable(payer, payer.end_nonce - cheapest.transaction.nonce)
+        payer = cheapest[1]
+        if payer is not queue:
+            yield from _last_executable(payer, len(payer.executable))
 
     # ---------------------------------------------------------------------------------------------- books
 
@@ -326,11 +372,20 @@ class Pool:
         self._promote(queue)
         self._settle(queue)
 
-    def _promote(self, queue: SenderQueue, entering: PooledTransaction | None = None) -> None:
-        for pooled in queue.promote(self._config.sender_executable_count):
-            self._cheapest.add(pooled, self._held_count)
-            if pooled is not entering:
-                self._promoted.append(pooled)
+    def _promote(
+        self, queue: SenderQueue, entering: PooledTransaction | None = None, *, keeps_place: bool = False
+    ) -> None:
+        """Make executable what can be. Only what enters, or goes back where it was, keeps its arrival."""
+        while (waiting := queue.next_queued(self._config.sender_executable_count)) is not None:
+            if waiting is entering:
+                queue.promote(waiting)
+                continue
+            pooled = waiting
+            if not keeps_place:
+                pooled = PooledTransaction(waiting.transaction, self.arrival(0, waiting.arrival.origin))
+                self._by_hash[pooled.transaction.hash] = pooled
+            queue.promote(pooled)
+            self._promoted.append(pooled)
 
     def _remove(self, queue: SenderQueue, pooled: PooledTransaction, reason: Reason) -> None:
         queue.remove(pooled)
@@ -341,7 +396,9 @@ class Pool:
         self._dropped.append(Dropped(pooled, reason))
 
     def _forget(self, pooled: PooledTransaction) -> None:
-        del self._by_hash[pooled.transaction.hash]
+        transaction_hash = pooled.transaction.hash
+        del self._by_hash[transaction_hash]
+        self._delegations.remove(transaction_hash)
         self._size_bytes -= len(pooled.transaction.raw)
 
     def _settle(self, queue: SenderQueue) -> None:
@@ -356,23 +413,27 @@ class Pool:
                 self._remove(queue, pooled, Reason.ACCOUNT_LIMIT)
         held, queued = queue.held_count, len(queue.queued)
         if held != queue.counted_held:
-            self._large_holders.move(queue, queue.counted_held, held)
+            share = config.sender_guaranteed_count
+            self._large_holders.move(queue, _above(queue.counted_held, share), _above(held, share))
             self._held_count += held - queue.counted_held
             queue.counted_held = held
         if queued != queue.counted_queued:
-            self._queued_holders.move(queue, queue.counted_queued, queued)
+            self._queued_holders.move(queue, _above(queue.counted_queued, 0), _above(queued, 0))
             self._queued_count += queued - queue.counted_queued
             queue.counted_queued = queued
+        is_payer = queue.executable and held <= config.sender_guaranteed_count
+        fee_cap_wei = queue.least_fee_cap_wei() if is_payer else NOT_RANKED
+        if fee_cap_wei != queue.ranked_fee_wei:
+            self._payers.move(queue, queue.ranked_fee_wei, fee_cap_wei)
+            queue.ranked_fee_wei = fee_cap_wei
         self.ready.update(queue)
         if not held and not queued:
             del self._senders[queue.address]
 
-    def _executable(self, transaction_hash: Hash32) -> PooledTransaction | None:
-        pooled = self._by_hash.get(transaction_hash)
-        if pooled is None:
-            return None
-        waiting = self._senders[pooled.transaction.sender].executable.get(pooled.transaction.nonce)
-        return pooled if waiting is pooled else None
+
+def _above(count: int, floor: int) -> int:
+    """A sender's number in a ranking of those who have more than ``floor``."""
+    return count if count > floor else NOT_RANKED
 
 
 def _nonce(pooled: PooledTransaction) -> int:

@@ -1,24 +1,33 @@
 """The executable transactions as an ordering policy sees them: each sender's next one, in arrival order.
 
-Senders come and go with every flashblock, so the order is kept in a heap that is never searched: an entry
-whose transaction is no longer its sender's next one is stale and skipped, and cleared once it reaches the
-top. Reading in order without taking anything out walks the heap with a second, small heap of positions.
+Senders come and go with every flashblock, so the order is a list that is put right only when somebody looks:
+changes are noted in ``_late`` and merged then, which for a list that is mostly in order costs next to
+nothing. An entry whose transaction is no longer its sender's next one is stale and skipped.
 
 A sender whose next transaction offers less than the base fee is *parked* in a heap of its own by fee cap,
 found again when the base fee falls. ``SenderQueue.listed`` and ``.parked`` hold the arrival sequence under
-which the sender stands in either heap, -1 for not at all; it is never in both.
+which the sender stands in either, -1 for not at all; it is never in both.
 """
 
 import heapq
+from bisect import insort
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
+from typing import Final, TypeAlias
 
 from mempool.sender_queue import SenderQueue
 from sequencer.core.transaction import PooledTransaction
 from sequencer.core.types import Address
 
-_NONE = -1
-_SLACK = 256
+_NONE: Final = -1
+_SLACK: Final = 256
 """Stale entries that are not worth clearing."""
+_FEW: Final = 16
+"""Up to this many changes are inserted one by one; more are sorted in."""
+
+_Entry: TypeAlias = tuple[int, int, SenderQueue]
+"""(arrival sequence, fee cap, sender); in the heap of the parked (-fee cap, arrival sequence, sender)."""
+_sequence = itemgetter(0)
 
 
 class ReadyQueue:
@@ -27,10 +36,11 @@ class ReadyQueue:
     def __init__(self, senders: Mapping[Address, SenderQueue]) -> None:
         self._senders = senders
         self._base_fee_wei = 0
-        self._listed: list[tuple[int, int, SenderQueue]] = []
-        """(arrival sequence, fee cap, sender)"""
-        self._parked: list[tuple[int, int, SenderQueue]] = []
-        """(-fee cap, arrival sequence, sender)"""
+        self._ordered: list[_Entry] = []
+        self._first = 0
+        """Where the entries of ``_ordered`` begin that may not be stale."""
+        self._late: list[_Entry] = []
+        self._parked: list[_Entry] = []
 
     @property
     def base_fee_wei(self) -> int:
@@ -41,18 +51,10 @@ class ReadyQueue:
         """Each sender's next transaction that pays the base fee, earliest arrival first."""
         if not self.any():
             return
-        heap, base_fee_wei, size = self._listed, self._base_fee_wei, len(self._listed)
-        frontier = [(heap[0][0], 0)]
-        push, pop = heapq.heappush, heapq.heappop
+        ordered, base_fee_wei = self._ordered, self._base_fee_wei
         before = _NONE
-        while frontier:
-            sequence, at = pop(frontier)
-            child = 2 * at + 1
-            if child < size:
-                push(frontier, (heap[child][0], child))
-                if child + 1 < size:
-                    push(frontier, (heap[child + 1][0], child + 1))
-            _, fee_cap_wei, queue = heap[at]
+        for at in range(self._first, len(ordered)):
+            sequence, fee_cap_wei, queue = ordered[at]
             if queue.listed != sequence or sequence == before:
                 continue
             if fee_cap_wei < base_fee_wei:
@@ -72,15 +74,23 @@ class ReadyQueue:
 
     def any(self) -> bool:
         """There is at least one transaction to pick."""
-        heap = self._listed
-        while heap:
-            sequence, fee_cap_wei, queue = heap[0]
-            if queue.listed == sequence:
-                if fee_cap_wei >= self._base_fee_wei:
-                    return True
+        if self._late:
+            self._merge()
+        ordered, at = self._ordered, self._first
+        found = False
+        while not found and at < len(ordered):
+            sequence, fee_cap_wei, queue = ordered[at]
+            if queue.listed != sequence:
+                at += 1
+            elif fee_cap_wei < self._base_fee_wei:
                 self._park(sequence, fee_cap_wei, queue)
-            heapq.heappop(heap)
-        return False
+            else:
+                found = True
+        self._first = at
+        if at > _SLACK and at > len(ordered) // 4:
+            del ordered[:at]
+            self._first = 0
+        return found
 
     def update(self, queue: SenderQueue) -> None:
         """The sender's next transaction may have changed."""
@@ -107,10 +117,28 @@ class ReadyQueue:
 
     def _list(self, sequence: int, fee_cap_wei: int, queue: SenderQueue) -> None:
         queue.listed, queue.parked = sequence, _NONE
-        if len(self._listed) > 2 * len(self._senders) + _SLACK:
-            self._listed = list({s: (s, fee, q) for s, fee, q in self._listed if q.listed == s}.values())
-            heapq.heapify(self._listed)
-        heapq.heappush(self._listed, (sequence, fee_cap_wei, queue))
+        entry = (sequence, fee_cap_wei, queue)
+        if not self._late and (not self._ordered or self._ordered[-1][0] <= sequence):
+            self._ordered.append(entry)
+        else:
+            self._late.append(entry)
+        if len(self._ordered) + len(self._late) > 2 * len(self._senders) + 2 * _SLACK:
+            self._merge()
+
+    def _merge(self) -> None:
+        """Bring ``_late`` into the order, and clear stale entries when there are many."""
+        ordered, late = self._ordered, self._late
+        if len(late) <= _FEW:
+            for entry in late:
+                insort(ordered, entry, self._first, key=_sequence)
+        else:
+            ordered += late
+            ordered.sort(key=_sequence)
+            self._first = 0
+        late.clear()
+        if len(ordered) > 2 * len(self._senders) + _SLACK:
+            ordered[:] = [entry for entry in ordered if entry[2].listed == entry[0]]
+            self._first = 0
 
     def _park(self, sequence: int, fee_cap_wei: int, queue: SenderQueue) -> None:
         queue.listed, queue.parked = _NONE, sequence

@@ -18,7 +18,7 @@ from sequencer.core.types import Address
 
 
 class SenderQueue:
-    """The queues of one sender. The last four fields belong to the pool's indexes."""
+    """The queues of one sender. The last fields belong to the pool's indexes."""
 
     __slots__ = (
         "account",
@@ -31,6 +31,7 @@ class SenderQueue:
         "next_nonce",
         "parked",
         "queued",
+        "ranked_fee_wei",
         "size_bytes",
         "staged",
     )
@@ -48,6 +49,7 @@ class SenderQueue:
         self.parked = -1
         self.counted_held = 0
         self.counted_queued = 0
+        self.ranked_fee_wei = -1
 
     @property
     def end_nonce(self) -> int:
@@ -88,18 +90,25 @@ class SenderQueue:
         self.size_bytes += len(pooled.transaction.raw) - len(replaced.transaction.raw)
         return replaced
 
-    def promote(self, limit: int) -> list[PooledTransaction]:
-        """Make executable what follows without a gap, is paid for, and keeps at most ``limit`` held."""
-        promoted: list[PooledTransaction] = []
-        while self.queued and self.held_count < limit:
-            nonce = self.end_nonce
-            pooled = self.queued.get(nonce)
-            if pooled is None or self.committed_wei + self._commitment(pooled) > self.account.balance_wei:
-                break
-            self.executable[nonce] = self.queued.pop(nonce)
-            self.committed_wei += self._commitment(pooled)
-            promoted.append(pooled)
-        return promoted
+    def next_queued(self, limit: int) -> PooledTransaction | None:
+        """What can be made executable: it follows without a gap, is paid for, and keeps at most ``limit`` held."""
+        if not self.queued or self.held_count >= limit:
+            return None
+        pooled = self.queued.get(self.end_nonce)
+        if pooled is None or self.committed_wei + self._commitment(pooled) > self.account.balance_wei:
+            return None
+        return pooled
+
+    def promote(self, pooled: PooledTransaction) -> None:
+        """Make ``next_queued`` executable, as ``pooled``, which may have another arrival than before."""
+        nonce = pooled.transaction.nonce
+        del self.queued[nonce]
+        self.executable[nonce] = pooled
+        self.committed_wei += self._commitment(pooled)
+
+    def least_fee_cap_wei(self) -> int:
+        """What the executable transactions offer per gas, the least of them."""
+        return min(pooled.transaction.max_fee_per_gas for pooled in self.executable.values())
 
     def demote_overdraft(self) -> None:
         """Queue the last executable transactions until the balance covers the rest."""

@@ -2,30 +2,43 @@
 
 One coroutine admits. Raw transactions that come in while a batch is being recovered form the next one, so
 the batch grows with the load and is a single transaction when idle. Everything runs on the event loop
-except the recovery of larger batches; the pool itself is only touched between two awaits.
+except the recovery of larger batches and the journal; the pool itself is only touched between two awaits.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import structlog
 
+from mempool.bundles import ORIGIN_BUNDLE, Bundle, BundlePool, BundleTerms
 from mempool.config import MempoolConfig
+from mempool.delegation import authorities
 from mempool.drops import DropRecord
 from mempool.ingress import Ingress, Submission
+from mempool.journal import Journal
+from mempool.journaling import JournalWriter
 from mempool.metrics import MempoolMetrics
 from mempool.pool import Pool
+from mempool.refusals import Refusals
 from sequencer.core.calls import AccountView
 from sequencer.core.errors import Reason, Rejected, Temporary
 from sequencer.core.keccak import keccak256
 from sequencer.core.ports import EntryRules, ReadyTransactions, SenderRecovery
-from sequencer.core.transaction import ORIGIN_RPC, PooledTransaction, Transaction
+from sequencer.core.transaction import ORIGIN_RPC, Arrival, PooledTransaction, Transaction
 from sequencer.core.types import Address, Hash32
 
 _log = structlog.get_logger()
 
 _STALE_ACCOUNT = frozenset({Reason.INSUFFICIENT_FUNDS, Reason.NONCE_TOO_HIGH, Reason.SENDER_NOT_EOA})
 """Refusals that a newer view of the sender's account may turn around."""
+_SET_CODE_TYPE = 4
+_RECORD_BYTES = 25
+"""What the journal takes for a transaction beside its raw bytes."""
+
+_Recovered: TypeAlias = tuple[Transaction, Sequence[Address]]
+"""A transaction and the accounts that it would delegate."""
 
 
 class Mempool:
@@ -44,6 +57,7 @@ class Mempool:
         rules: Callable[[], EntryRules],
         clock_ms: Callable[[], int],
         metrics: MempoolMetrics,
+        journal: Journal | None = None,
     ) -> None:
         self._config = config
         self._recovery = recovery
@@ -51,7 +65,16 @@ class Mempool:
         self._rules = rules
         self._clock_ms = clock_ms
         self._metrics = metrics
-        self._pool = Pool(config)
+        self.pool = Pool(config)
+        """The rules. Whoever looks at it changes nothing."""
+        self.bundles = BundlePool(config)
+        self._refusals = Refusals(config.refused_count)
+        self._included: OrderedDict[Hash32, Arrival] = OrderedDict()
+        self._journal = (
+            JournalWriter(journal, self.pool.contents, self._journal_bytes, config.journal_size_bytes, metrics)
+            if journal
+            else None
+        )
         self._ingress = Ingress(config)
         self._drops = DropRecord(config.dropped_count)
         self._refusal = ""
@@ -62,17 +85,45 @@ class Mempool:
 
     # ---------------------------------------------------------------------------------------------- entry
 
-    async def submit(self, raw: bytes, origin: int = ORIGIN_RPC) -> PooledTransaction:
+    async def submit(self, raw: bytes, origin: int = ORIGIN_RPC, *, executable_only: bool = False) -> PooledTransaction:
         """Hand a raw transaction in and wait until it is in the pool.
 
-        Raises ``Rejected``, at once when too many wait; ``Temporary`` when the state cannot be read now.
+        Raises ``Rejected``, at once when too many wait; ``NonceGap`` for one that would have to wait for an earlier
+        nonce, if ``executable_only``; ``Temporary`` when the state cannot be read now.
         """
         try:
-            submission = self._receive(raw, origin)
+            answer = self._receive(raw, origin, executable_only=executable_only)
         except Rejected as refusal:
             self._metrics.refused.labels(refusal.reason).inc()
             raise
-        return await submission.answer
+        return await answer
+
+    async def submit_bundle(self, raws: Sequence[bytes], terms: BundleTerms) -> Hash32:
+        """Hand in transactions that are placed together or not at all. Returns the bundle's hash; raises
+        ``Rejected`` if one of them could never enter, or there are too many bundles.
+
+        Nonces and balances are found out by trying: they depend on what the bundle itself does. Bundles are
+        not in the journal: who sends one decides from block to block what it should be.
+        """
+        rules = self._rules()
+        if self._refusal:
+            raise Rejected(Reason.NOT_ACCEPTING, self._refusal)
+        if len(raws) > self._config.bundle_transactions:
+            raise Rejected(Reason.MALFORMED, f"a bundle has 1 to {self._config.bundle_transactions} transactions")
+        received_ms = self._clock_ms()
+        transactions: list[Transaction] = []
+        for result in await asyncio.to_thread(self._recovery.recover, raws, rules):
+            if isinstance(result, Rejected):
+                raise result
+            transactions.append(result)
+        if sum(transaction.gas_limit for transaction in transactions) > rules.gas_limit:
+            raise Rejected(Reason.GAS_LIMIT)
+        name = self.bundles.check(transactions, terms)
+        arrival = self.pool.arrival(received_ms, ORIGIN_BUNDLE)
+        members = tuple(PooledTransaction(transaction, arrival) for transaction in transactions)
+        self.bundles.add(Bundle(name, members, terms))
+        self._ready.set()
+        return name
 
     def stop_accepting(self, why: str) -> None:
         """Refuse everything from now on; what was handed in before is still admitted."""
@@ -83,82 +134,115 @@ class Mempool:
         self._refusal = ""
 
     async def run(self) -> None:
-        """Admit until cancelled. What still waits then is refused."""
+        """Take in what the journal holds, then admit until cancelled. What still waits then is refused."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                if self._journal is not None:
+                    await self._load(self._journal)
+                    tasks.create_task(self._journal.run())
                 tasks.create_task(self._admit_forever())
                 tasks.create_task(self._keep_house_forever())
         finally:
             for submission in self._ingress.take(len(self._ingress)):
-                _refuse(submission, Rejected(Reason.NOT_ACCEPTING, "shutting down"))
+                submission.refuse(Rejected(Reason.NOT_ACCEPTING, "shutting down"))
+
+    async def _load(self, journal: JournalWriter) -> None:
+        """Admit what was accepted before a restart, each with its old arrival, by the rules of today."""
+        recovered = await journal.open()
+        self.pool.continue_from(recovered.next_sequence)
+        count = self._config.batch_count
+        for at in range(0, len(recovered.records), count):
+            await self._admit(
+                [
+                    Submission(
+                        r.raw, keccak256(r.raw), r.arrival.origin, r.arrival.received_ms, None, r.arrival.sequence
+                    )
+                    for r in recovered.records[at : at + count]
+                ]
+            )
+        if recovered.records:
+            held, queued = self.counts()
+            _log.info("mempool journal loaded", records=len(recovered.records), pending=held, queued=queued)
 
     # -------------------------------------------------------------------------------------- for the builder
 
     def ready(self) -> ReadyTransactions:
         """What an ordering policy picks from."""
-        return self._pool.ready
+        return self.pool.ready
 
     def has_ready(self) -> bool:
         """A pick would find something."""
-        return self._pool.ready.any()
+        return self.pool.ready.any()
 
     async def wait_ready(self) -> None:
-        """Return once a pick would find something."""
-        while not self._pool.ready.any():
+        """Return once a pick would find something, or a bundle may be tried."""
+        while not self.pool.ready.any() and self.bundles.next() is None:
             self._ready.clear()
             await self._ready.wait()
 
     def set_base_fee(self, base_fee_wei: int) -> None:
         """The open block's base fee: transactions whose fee cap is below it are not ready."""
-        self._pool.ready.set_base_fee(base_fee_wei)
+        self.pool.ready.set_base_fee(base_fee_wei)
         self._publish()
 
     def stage(self, taken: Sequence[PooledTransaction]) -> None:
         """These were executed in the open block, in this order, but are not durable yet."""
-        self._pool.stage(taken)
+        self.pool.stage(taken)
         self._publish()
 
     def restore(self, taken: Sequence[PooledTransaction]) -> None:
         """A rewind undid these: they are ready again, at the place of their arrival."""
-        self._pool.restore(taken)
+        self.pool.restore(taken)
         self._publish()
 
     def included(self, taken: Sequence[PooledTransaction], accounts: Mapping[Address, AccountView]) -> None:
         """These are durable in the log and leave. ``accounts``: the senders' new state, and anyone else's
         whose account changed (``held_addresses`` says who matters)."""
-        self._pool.included(taken, accounts)
+        self.pool.included(taken, accounts)
         for pooled in taken:
-            self._drops.forget(pooled.transaction.hash)
+            transaction_hash = pooled.transaction.hash
+            self._drops.forget(transaction_hash)
+            self._included[transaction_hash] = pooled.arrival
+        while len(self._included) > self._config.receipt_count:
+            self._included.popitem(last=False)
         self._publish()
 
     def drop(self, taken: PooledTransaction, reason: Reason) -> None:
         """Execution refused this one, staged or not; later nonces of its sender are queued. Those of them that
         are staged come back by ``restore``."""
-        self._pool.drop(taken, reason)
+        self.pool.drop(taken, reason)
         self._publish()
 
     # ---------------------------------------------------------------------------------------------- looking
 
     def get(self, transaction_hash: Hash32) -> PooledTransaction | None:
         """The transaction, if it is in the pool, staged ones included."""
-        return self._pool.get(transaction_hash)
+        return self.pool.get(transaction_hash)
 
     def is_pending(self, transaction_hash: Hash32) -> bool:
         """It is in the pool, and executable or staged."""
-        pooled = self._pool.get(transaction_hash)
-        return pooled is not None and self._pool.is_pending(pooled)
+        pooled = self.pool.get(transaction_hash)
+        return pooled is not None and self.pool.is_pending(pooled)
 
     def next_nonce(self, address: Address, state_nonce: int) -> int:
         """The nonce after the sender's executable transactions, at least ``state_nonce``."""
-        return self._pool.next_nonce(address, state_nonce)
+        return self.pool.next_nonce(address, state_nonce)
 
     def counts(self) -> tuple[int, int]:
         """Pending (executable or staged) and queued transactions."""
-        return self._pool.held_count, self._pool.queued_count
+        return self.pool.held_count, self.pool.queued_count
 
     def dropped(self, transaction_hash: Hash32) -> Reason | None:
-        """Why a transaction left the pool, for the last of them."""
-        return self._drops.reason(transaction_hash)
+        """Why a transaction left the pool, or never came in, for the last of them."""
+        return self._drops.reason(transaction_hash) or self._refusals.reason(transaction_hash)
+
+    def arrival(self, transaction_hash: Hash32) -> Arrival | None:
+        """The arrival of a transaction that is executable or was included lately: what a receipt can say. One
+        that waits for a nonce or for funds has none yet, because it arrives anew when its wait is over."""
+        pooled = self.pool.get(transaction_hash)
+        if pooled is not None:
+            return pooled.arrival if self.pool.is_pending(pooled) else None
+        return self._included.get(transaction_hash)
 
     def held_addresses(self, taken: Sequence[PooledTransaction]) -> list[Address]:
         """The senders and recipients of ``taken`` that have something in the pool: whose accounts to read
@@ -167,25 +251,26 @@ class Mempool:
         for pooled in taken:
             transaction = pooled.transaction
             for address in (transaction.sender, transaction.to):
-                if address is not None and self._pool.account(address) is not None:
+                if address is not None and self.pool.account(address) is not None:
                     found[address] = None
         return list(found)
 
     # ------------------------------------------------------------------------------------------- admission
 
-    def _receive(self, raw: bytes, origin: int) -> Submission:
+    def _receive(self, raw: bytes, origin: int, *, executable_only: bool) -> "asyncio.Future[PooledTransaction]":
         if self._refusal:
             raise Rejected(Reason.NOT_ACCEPTING, self._refusal)
-        limit_bytes = self._rules().size_limit_bytes
-        if len(raw) > limit_bytes:
-            raise Rejected(Reason.OVERSIZED_DATA, f"transaction size {len(raw)}, limit {limit_bytes}")
-        answer = asyncio.get_running_loop().create_future()
-        submission = Submission(raw, keccak256(raw), origin, self._clock_ms(), answer)
-        if self._pool.get(submission.hash) is not None:
+        rules = self._rules()
+        if len(raw) > rules.size_limit_bytes:
+            raise Rejected(Reason.OVERSIZED_DATA, f"transaction size {len(raw)}, limit {rules.size_limit_bytes}")
+        answer: asyncio.Future[PooledTransaction] = asyncio.get_running_loop().create_future()
+        submission = Submission(raw, keccak256(raw), origin, self._clock_ms(), answer, executable_only=executable_only)
+        if self.pool.get(submission.hash) is not None:
             raise Rejected(Reason.ALREADY_KNOWN)
+        self._refusals.check(submission.hash, rules)
         self._ingress.offer(submission)
         self._arrived.set()
-        return submission
+        return answer
 
     async def _admit_forever(self) -> None:
         while True:
@@ -194,81 +279,98 @@ class Mempool:
             while batch := self._ingress.take(self._config.batch_count):
                 try:
                     await self._admit(batch)
-                finally:
+                except asyncio.CancelledError:
                     for submission in batch:
-                        _refuse(submission, Rejected(Reason.NOT_ACCEPTING, "shutting down"))
+                        submission.refuse(Rejected(Reason.NOT_ACCEPTING, "shutting down"))
+                    raise
 
     async def _admit(self, batch: Sequence[Submission]) -> None:
         """Answer every submission of ``batch``, in order."""
         self._metrics.batch.observe(len(batch))
-        candidates: list[tuple[Submission, Transaction]] = []
-        for submission, result in zip(batch, await self._recover(batch), strict=True):
+        rules = self._rules()
+        candidates: list[tuple[Submission, _Recovered]] = []
+        for submission, result in zip(batch, await self._recover(batch, rules), strict=True):
             if isinstance(result, Rejected):
+                self._refusals.add(submission.hash, result, rules)
                 self._metrics.refused.labels(result.reason).inc()
-                _refuse(submission, result)
+                submission.refuse(result)
             else:
                 candidates.append((submission, result))
         try:
             fresh = await self._views_of_new(candidates)
             doubtful = self._add(candidates, fresh)
             if doubtful:
-                self._add(doubtful, await self._refresh([transaction.sender for _, transaction in doubtful]))
+                self._add(doubtful, await self._refresh([transaction.sender for _, (transaction, _) in doubtful]))
         except Temporary as error:
             for submission, _ in candidates:
-                _refuse(submission, Temporary(str(error)))
+                submission.refuse(Temporary(str(error)))
         self._publish()
 
-    async def _recover(self, batch: Sequence[Submission]) -> list[Transaction | Rejected]:
+    async def _recover(self, batch: Sequence[Submission], rules: EntryRules) -> list[_Recovered | Rejected]:
         raws = [submission.raw for submission in batch]
-        rules = self._rules()
-        if len(raws) <= self._config.inline_count:
-            return self._recovery.recover(raws, rules)
-        return await asyncio.to_thread(self._recovery.recover, raws, rules)
+        if len(raws) <= self._config.inline_count and raws[0][:1] != bytes((_SET_CODE_TYPE,)):
+            return _recover(self._recovery, raws, rules)
+        return await asyncio.to_thread(_recover, self._recovery, raws, rules)
 
-    async def _views_of_new(self, candidates: Sequence[tuple[Submission, Transaction]]) -> dict[Address, AccountView]:
+    async def _views_of_new(self, candidates: Sequence[tuple[Submission, _Recovered]]) -> dict[Address, AccountView]:
         """Accounts of the senders that the pool does not hold. Asked again as long as one of the others left
         the pool meanwhile, because its account must not be older than what made it leave."""
         views: dict[Address, AccountView] = {}
         while missing := [
             sender
-            for sender in dict.fromkeys(transaction.sender for _, transaction in candidates)
-            if sender not in views and self._pool.account(sender) is None
+            for sender in dict.fromkeys(transaction.sender for _, (transaction, _) in candidates)
+            if sender not in views and self.pool.account(sender) is None
         ]:
             views.update(zip(missing, await self._accounts(missing), strict=True))
         return views
 
     def _add(
-        self, candidates: Sequence[tuple[Submission, Transaction]], fresh: Mapping[Address, AccountView]
-    ) -> list[tuple[Submission, Transaction]]:
+        self, candidates: Sequence[tuple[Submission, _Recovered]], fresh: Mapping[Address, AccountView]
+    ) -> list[tuple[Submission, _Recovered]]:
         """Add what can be added. Returns what a view of the account that is not ``fresh`` speaks against."""
-        doubtful: list[tuple[Submission, Transaction]] = []
+        doubtful: list[tuple[Submission, _Recovered]] = []
         held_back: set[Address] = set()
-        for submission, transaction in candidates:
-            sender = transaction.sender
+        for submission, recovered in candidates:
+            sender = recovered[0].sender
             is_fresh = sender in fresh
-            if sender in held_back or not (is_fresh or self._pool.account(sender)):
+            if sender in held_back or not (is_fresh or self.pool.account(sender)):
                 # Its earlier one waits for a newer view, or an eviction a moment ago emptied its queue.
-                doubtful.append((submission, transaction))
+                doubtful.append((submission, recovered))
                 continue
             try:
-                self._enter(submission, transaction, fresh)
+                self._enter(submission, recovered, fresh)
             except Rejected as refusal:
                 if refusal.reason in _STALE_ACCOUNT and not is_fresh:
                     held_back.add(sender)
-                    doubtful.append((submission, transaction))
+                    doubtful.append((submission, recovered))
                 else:
                     self._metrics.refused.labels(refusal.reason).inc()
-                    _refuse(submission, refusal)
+                    submission.refuse(refusal)
         return doubtful
 
-    def _enter(self, submission: Submission, transaction: Transaction, fresh: Mapping[Address, AccountView]) -> None:
-        pooled = self._pool.add(transaction, submission.received_ms, submission.origin, fresh.get(transaction.sender))
+    def _enter(self, submission: Submission, recovered: _Recovered, fresh: Mapping[Address, AccountView]) -> None:
+        transaction, delegated = recovered
+        pooled = self.pool.add(
+            transaction,
+            submission.received_ms,
+            submission.origin,
+            fresh.get(transaction.sender),
+            executable_only=submission.executable_only,
+            authorities=delegated,
+            sequence=submission.sequence,
+        )
         self._drops.forget(transaction.hash)
-        executable = self._pool.is_pending(pooled)
+        executable = self.pool.is_pending(pooled)
         (self._metrics.admitted_executable if executable else self._metrics.admitted_queued).inc()
-        if not submission.answer.done():
+        if self._journal is not None and submission.sequence is None:
+            self._journal.add(pooled, submission.answer)
+        elif submission.answer is not None and not submission.answer.done():
             submission.answer.set_result(pooled)
         self.on_pooled(pooled, executable)
+
+    def _journal_bytes(self) -> int:
+        """What a journal of the pool's contents would take."""
+        return self.pool.size_bytes + _RECORD_BYTES * sum(self.counts())
 
     # ----------------------------------------------------------------------------------------- housekeeping
 
@@ -279,9 +381,9 @@ class Mempool:
 
     async def keep_house(self) -> None:
         """One round: drop what is expired, and look again at senders whose transactions wait for funds."""
-        self._pool.expire(self._clock_ms())
+        self.pool.expire(self._clock_ms())
         try:
-            await self._refresh(self._pool.short_of_funds(self._config.refresh_count))
+            await self._refresh(self.pool.short_of_funds(self._config.refresh_count))
         except Temporary as error:
             _log.warning("accounts of the pool not refreshed", error=str(error))
         self._publish()
@@ -293,29 +395,35 @@ class Mempool:
             return {}
         views = dict(zip(unique, await self._accounts(unique), strict=True))
         for address, account in views.items():
-            self._pool.observe(address, account)
+            self.pool.observe(address, account)
         return views
 
     def _publish(self) -> None:
         """Tell everyone what the last calls changed."""
-        changes = self._pool.take_changes()
+        changes = self.pool.take_changes()
         for pooled in changes.promoted:
             self.on_pooled(pooled, True)
         for dropped in changes.dropped:
             self._drops.add(dropped.pooled.transaction.hash, dropped.reason)
             self._metrics.dropped.labels(dropped.reason).inc()
             self.on_dropped(dropped.pooled, dropped.reason)
-        self._metrics.transactions_executable.set(self._pool.held_count)
-        self._metrics.transactions_queued.set(self._pool.queued_count)
-        self._metrics.size.set(self._pool.size_bytes)
+        self._metrics.transactions_executable.set(self.pool.held_count)
+        self._metrics.transactions_queued.set(self.pool.queued_count)
+        self._metrics.size.set(self.pool.size_bytes)
         self._metrics.ingress.set(len(self._ingress))
-        if not self._ready.is_set() and self._pool.ready.any():
+        self._metrics.bundles.set(len(self.bundles))
+        if not self._ready.is_set() and self.pool.ready.any():
             self._ready.set()
 
 
-def _refuse(submission: Submission, error: Exception) -> None:
-    if not submission.answer.done():
-        submission.answer.set_exception(error)
+def _recover(recovery: SenderRecovery, raws: Sequence[bytes], rules: EntryRules) -> list[_Recovered | Rejected]:
+    """One answer for each of ``raws``: the transaction with the accounts it would delegate, or a refusal."""
+    return [
+        result
+        if isinstance(result, Rejected)
+        else (result, authorities(result, rules.chain_id) if result.type == _SET_CODE_TYPE else ())
+        for result in recovery.recover(raws, rules)
+    ]
 
 
 def _ignore(_pooled: PooledTransaction, _what: object) -> None:

@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import structlog
@@ -24,17 +23,19 @@ from prometheus_client import CollectorRegistry
 
 from da.batcher import Batcher, BatchTip
 from da.codec import ClosedBatch
+from da.derive import AcceptedBatch, Derivation
 from da.inclusion import DaHeads
 from da.local import LocalLayer
 from da.metrics import DaMetrics
 from da.service import DaService
 from execution.selection import open_engine
-from mempool.admission import PythonRecovery
+from mempool.journal import Journal
 from mempool.metrics import MempoolMetrics
 from mempool.service import Mempool
 from sequencer.chain_view import ChainView
 from sequencer.channel import Broadcast
 from sequencer.config import Settings
+from sequencer.consensus.local.files import OS_FILES
 from sequencer.consensus.local.service import LocalLog
 from sequencer.consensus.metrics import LogMetrics
 from sequencer.core import genesis as genesis_file
@@ -46,29 +47,39 @@ from sequencer.core.flashblock import SignedFlashblock
 from sequencer.core.genesis import Genesis
 from sequencer.core.heads import Heads
 from sequencer.core.pipeline import ClosedFlashblock
-from sequencer.core.ports import EntryRules, ExecutionEngine, SenderRecovery, Signer
+from sequencer.core.ports import EntryRules, ExecutionEngine, Signer
 from sequencer.core.transaction import PooledTransaction
-from sequencer.core.types import Address
+from sequencer.core.types import Address, Hash32
 from sequencer.core.views import (
     ChainEvent,
-    FlashblockPublished,
     PostedBatch,
     Preconfirmed,
     Status,
     TransactionPooled,
 )
+from sequencer.lane_watch import LaneWatcher
+from sequencer.leadership import Candidacy
 from sequencer.live import LiveBlocks
+from sequencer.log_repair import LogRepair
+from sequencer.ordering.express_lane import ExpressLane
+from sequencer.ordering.lane import LaneTable
+from sequencer.ordering.ranked import RankedPolicy
 from sequencer.ordering.registry import make_policy
+from sequencer.ordering_desk import OrderingDesk
 from sequencer.payload.builder import Term
 from sequencer.payload.metrics import PayloadMetrics
 from sequencer.payload.service import BlockBuilder
 from sequencer.posting import Poster, sign_batch
+from sequencer.preconf.guard_file import GuardFile
+from sequencer.preconf.guard_format import GuardedChain
 from sequencer.preconf.metrics import PreconfMetrics
 from sequencer.preconf.service import LoggedSeal, PromiseService
-from sequencer.preconf.signing import sign_flashblocks
+from sequencer.preconf.signing import GuardedSigner
+from sequencer.preconf.twin import hold_key, home_of
 from sequencer.preconf.waiters import Waiters
 from sequencer.recovery import Recovery, Resumed
 from sequencer.retention import Retention
+from sequencer.senders import sender_recovery
 from sequencer.settlement import HeadsKeeper, Settlement
 from sequencer.status import StatusBook
 from sequencer.storage.blocks import BlockStore
@@ -102,13 +113,21 @@ class ChainStores:
     blocks: BlockStore
     meta: ChainMeta
     layer: LocalLayer
+    guard: GuardFile
+    journal: Journal
 
 
 @asynccontextmanager
 async def open_stores(
-    settings: Settings, genesis: Genesis, data_dir: Path, registry: CollectorRegistry, pass_fds: Sequence[int]
+    settings: Settings,
+    genesis: Genesis,
+    key: Address,
+    data_dir: Path,
+    registry: CollectorRegistry,
+    pass_fds: Sequence[int],
 ) -> AsyncIterator[ChainStores]:
-    """Open engine, log and store of one chain; close them in reverse order, the engine last."""
+    """Open engine, log and store of one chain; close them in reverse order, the engine last. The guard of ``key``
+    is opened later, when log and store can tell whether it must be there."""
     async with AsyncExitStack() as stack:
         engine = open_engine(
             settings.node.engine,
@@ -119,6 +138,10 @@ async def open_stores(
         )
         stack.callback(engine.close)
         genesis_header = await asyncio.to_thread(engine.open, genesis)
+        guarded = GuardedChain(key, genesis.spec.chain_id, genesis_header.hash)
+        await asyncio.to_thread(stack.enter_context, hold_key(guarded))
+        guard = GuardFile(data_dir / "guard", guarded, OS_FILES, home_of)
+        stack.push_async_callback(asyncio.to_thread, guard.close)
         sequence_log = LocalLog(data_dir / "log", genesis_header.hash, metrics=LogMetrics(registry))
         await asyncio.to_thread(sequence_log.open)
         stack.push_async_callback(asyncio.to_thread, sequence_log.close)
@@ -137,6 +160,8 @@ async def open_stores(
             blocks=BlockStore(storage),
             meta=meta,
             layer=layer,
+            guard=guard,
+            journal=Journal(data_dir / "mempool.journal"),
         )
 
 
@@ -147,15 +172,16 @@ class ChainRuntime:
         spec = stores.genesis.spec
         self._settings = settings
         self._stores = stores
-        self._signer = signer
+        self._signer = GuardedSigner(signer, stores.domain, stores.guard)
         self._metrics = PayloadMetrics(registry)
         self._preconf_metrics = PreconfMetrics(registry)
         self._engine_thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._signing_thread = ThreadPoolExecutor(1, thread_name_prefix="signing")
         self._read_threads = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="reads")
         self._base_fee_wei = spec.fees.initial_base_fee_wei
-        self._policy = make_policy(spec.ordering)
-        self._recovery = _sender_recovery(stores.engine)
+        self._lane = LaneTable()
+        self._policy = make_policy(spec.ordering, self._lane)
+        self._recovery = sender_recovery(stores.engine)
         self._live = LiveBlocks(stores.domain)
         self._statuses = StatusBook()
         self._events: Broadcast[ChainEvent] = Broadcast(EVENTS_KEPT)
@@ -168,9 +194,19 @@ class ChainRuntime:
             self._entry_rules,
             clock_ms,
             MempoolMetrics(registry),
+            stores.journal,
         )
         self.pool.on_pooled = self._on_pooled
         self.pool.on_dropped = self._on_dropped
+        self._ordering = OrderingDesk(
+            rule=spec.ordering,
+            policy=self._policy,
+            pool=self.pool,
+            domain=stores.domain,
+            address=signer.address,
+            sign=signer.sign,
+            threads=self._signing_thread,
+        )
         self._da = DaService(
             PrefixedStorage(stores.storage, DA_OUTBOX),
             stores.layer,
@@ -196,7 +232,10 @@ class ChainRuntime:
             statuses=self._statuses,
             batch=self._da.batch,
             next_base_fee=lambda: self._base_fee_wei,
+            ordering=self._ordering,
         )
+        self._preconf_metrics.follow(self.view.promise_ledger)
+        self._recovered = False
         self._finalized = asyncio.Event()
         self._batcher: Batcher
         self._builder: BlockBuilder
@@ -220,6 +259,7 @@ class ChainRuntime:
         self._batcher = Batcher(self._settings.batch, tip)
         resumed = await self._recover()
         self._restore_heads(resumed.parent)
+        self._remind_policy(resumed.parent.number)
         member = spec.sequencers.member(self._signer.address)
         if member is None:
             raise Fatal(f"0x{self._signer.address.hex()} is not a sequencer of chain {spec.chain_id}")
@@ -239,7 +279,6 @@ class ChainRuntime:
             sequence_log=stores.sequence_log,
             fence=resumed.term,
             signer=self._signer,
-            domain=stores.domain,
             signing_thread=self._signing_thread,
             on_opened=self._live.opened,
             on_preconfirmed=self._on_preconfirmed,
@@ -263,12 +302,12 @@ class ChainRuntime:
             parent=resumed.parent,
             parent_flashblock=resumed.parent_flashblock,
             last_timestamp_ms=resumed.last_timestamp_ms,
+            bundles=self.pool.bundles if self._ordering.takes_bundles else None,
         )
         self._poster = Poster(
             batcher=self._batcher,
             term=term,
-            domain=stores.domain,
-            signer=self._signer,
+            sign=self._signer.sign_batch,
             record=self._promises.record,
             outbox=self._da,
             batched=self._settlement.batched,
@@ -279,29 +318,59 @@ class ChainRuntime:
         stores = self._stores
 
         async def repost(batch: ClosedBatch) -> None:
-            signed = await asyncio.to_thread(sign_batch, batch, stores.domain, self._signer)
+            signed = await asyncio.to_thread(sign_batch, batch, self._signer.sign_batch)
             while not self._da.has_room:  # its loop does not run yet, so its steps are taken here
                 wait_ms = await self._da.advance()
                 await asyncio.sleep((wait_ms or 0) / 1000)
             await self._da.enqueue(signed, recovered=True)
 
-        return await Recovery(
+        candidacy = Candidacy(
+            file=stores.guard,
+            signer=self._signer,
+            sequence_log=stores.sequence_log,
+            store=stores.blocks,
+            published=self._published,
+            repair=LogRepair(stores.sequence_log, stores.blocks, self._da.batch),
+            metrics=self._preconf_metrics,
+        )
+        await candidacy.run()
+        resumed = await Recovery(
             genesis=stores.genesis,
             genesis_header=stores.genesis_header,
             sequence_log=stores.sequence_log,
             store=stores.blocks,
             engine=stores.engine,
             recovery=self._recovery,
-            sign_all=lambda flashblocks: sign_flashblocks(self._signer, stores.domain, flashblocks),
+            signer=self._signer,
             batcher=self._batcher,
             repost=repost,
             clock_ms=clock_ms,
         ).run()
+        candidacy.check_batches(self._batcher.tip)
+        self._signer.lead()
+        return resumed
+
+    async def _published(self) -> bool:
+        """The DA layer holds a batch that this chain's rules accept: somebody has signed already."""
+        stores, members = self._stores, self._stores.genesis.spec.sequencers
+        header = stores.genesis_header
+        rules = Derivation(stores.domain, header.ref, header.timestamp, lambda _: members)
+        async for ref, blob in stores.layer.blobs(1):
+            if any(isinstance(event, AcceptedBatch) for event in rules.feed(ref, blob)):
+                return True
+        return False
+
+    def _remind_policy(self, head: int) -> None:
+        """Tell a policy that remembers what it would have been told before the restart."""
+        if isinstance(self._policy, RankedPolicy):
+            numbers = range(max(1, head + 1 - self._policy.history_blocks), head + 1)
+            self._policy.remember(block for number in numbers if (block := self._stores.blocks.block(number)))
 
     def _restore_heads(self, head: Header) -> None:
         genesis = self._stores.genesis_header.ref
         da = self._da.heads
         self._heads.heads = Heads(head.ref, da.safe or genesis, da.finalized or genesis)
+        self._recovered = True
 
     # ----------------------------------------------------------------------------------- run and stop
 
@@ -311,6 +380,11 @@ class ChainRuntime:
             for stage in (self.pool, self._promises, self._settlement, self._poster, self._da, self._builder):
                 stages.create_task(stage.run(), name=type(stage).__name__)
             stages.create_task(self._shorten_log(), name="log retention")
+            if isinstance(self._policy, ExpressLane) and self._policy.auction is not None:
+                watcher = LaneWatcher(
+                    self._lane, self._policy.auction, self._policy.round_ms, self._sealed_slot, clock_ms
+                )
+                stages.create_task(watcher.run(), name="express lane")
 
     async def drain(self, budget_s: float) -> None:
         """Stop building, then see everything built through to DA, for at most ``budget_s`` seconds.
@@ -354,6 +428,10 @@ class ChainRuntime:
     async def _pending_accounts(self, addresses: Sequence[Address]) -> list[AccountView]:
         return await self.view.accounts(addresses, "pending")
 
+    async def _sealed_slot(self, contract: Address, slot: Hash32) -> Hash32:
+        (value,) = await self.view.storage(contract, [slot], self._heads.heads.unsafe.number)
+        return value
+
     def _entry_rules(self) -> EntryRules:
         spec = self._stores.genesis.spec
         return EntryRules(
@@ -376,18 +454,20 @@ class ChainRuntime:
 
     def _on_open(self, attributes: PayloadAttributes) -> None:
         self._base_fee_wei = attributes.base_fee_per_gas
+        self._ordering.opened(attributes)
 
     async def _on_preconfirmed(self, signed: SignedFlashblock, closed: ClosedFlashblock) -> None:
         """A flashblock is durable and signed: tell those who wait, then everyone, then the pool."""
-        inclusions = self._live.preconfirmed(signed, closed)
-        for inclusion in inclusions:
+        published = self._live.preconfirmed(signed, closed)
+        self._ordering.decided(closed.entry)
+        for inclusion in published.inclusions:
             transaction_hash = inclusion.transaction.hash
             self._statuses.transactions.reached(transaction_hash, Status.PRECONFIRMED, signed.flashblock.timestamp_ms)
             if transaction_hash in self._waiters:
                 promise = self._live.preconfirmation(transaction_hash)
                 if promise is not None:
                     self._waiters.resolve(transaction_hash, Preconfirmed(inclusion, promise))
-        self._events.publish(FlashblockPublished(signed, inclusions))
+        self._events.publish(published)
         held = self.pool.held_addresses(closed.taken)
         accounts = dict(zip(held, await self._pending_accounts(held), strict=True)) if held else {}
         self.pool.included(closed.taken, accounts)
@@ -422,7 +502,9 @@ class ChainRuntime:
                 self._statuses.blocks.reached(number, Status.POSTED, clock_ms())
 
     def on_heads(self, heads: DaHeads) -> None:
-        """Safe or finalized moved."""
+        """Safe or finalized moved. Before the chain is recovered nobody knows the blocks; then they are looked up."""
+        if not self._recovered:
+            return
         before = self._heads.heads
         now_ms = clock_ms()
         safe = heads.safe or self._stores.genesis_header.ref
@@ -430,16 +512,9 @@ class ChainRuntime:
             self._heads.posted(safe)
             for number in range(before.safe.number + 1, safe.number + 1):
                 self._statuses.blocks.reached(number, Status.SAFE, now_ms)
-        if heads.finalized and heads.finalized.number > before.finalized.number:
+        reachable = self._heads.heads.safe.number  # before recovery is through, the DA service knows more than we do
+        if heads.finalized and before.finalized.number < heads.finalized.number <= reachable:
             self._heads.final(heads.finalized)
             self._finalized.set()
             for number in range(before.finalized.number + 1, heads.finalized.number + 1):
                 self._statuses.blocks.reached(number, Status.FINALIZED, now_ms)
-
-
-def _sender_recovery(engine: ExecutionEngine) -> SenderRecovery:
-    """The native engine takes its own transactions, decoded and recovered in Rust."""
-    if engine.name == "native":
-        recovery: SenderRecovery = import_module("execution.evm.native.recovery").NativeRecovery()
-        return recovery
-    return PythonRecovery()

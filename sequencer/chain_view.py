@@ -5,7 +5,7 @@ state runs in read threads, which the engine serves side by side with the builde
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from itertools import islice
@@ -17,14 +17,16 @@ from sequencer.core.block import Block, Header
 from sequencer.core.calls import AccountView, CallRequest, CallResult
 from sequencer.core.chain_spec import ChainSpec
 from sequencer.core.eip712 import Domain
-from sequencer.core.errors import TEXT, Fatal, Rejected
+from sequencer.core.errors import Fatal, Rejected
 from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
 from sequencer.core.heads import Heads
+from sequencer.core.inspection import AccountProof, Inspection
 from sequencer.core.ports import ExecutionEngine, StateAt
-from sequencer.core.transaction import Transaction
+from sequencer.core.transaction import AccessListEntry, Transaction
 from sequencer.core.types import Address, Hash32
 from sequencer.core.views import (
     ChainEvent,
+    FlashblockPublished,
     Inclusion,
     LogRecord,
     OpenBlock,
@@ -35,12 +37,19 @@ from sequencer.core.views import (
     TransactionStatus,
 )
 from sequencer.live import LiveBlocks
+from sequencer.ordering_desk import OrderingDesk
 from sequencer.preconf.commitment import Commitment
 from sequencer.preconf.waiters import Waiters
 from sequencer.status import StatusBook
 from sequencer.storage.blocks import BlockStore
+from sequencer.storage.cache import LruCache
 from sequencer.storage.logs import FoundLog, LogIndex
+from sequencer.storage.rows import StoredBlock
 
+LOG_BLOCKS_AT_ONCE = 1_024
+"""Blocks that one step of a log search looks at."""
+COMMITMENTS_CACHED = 64
+"""Flashblocks of stored blocks whose trees are kept."""
 _T = TypeVar("_T")
 
 
@@ -65,6 +74,7 @@ class ChainView:
         statuses: StatusBook,
         batch: Callable[[int], PostedBatch | None],
         next_base_fee: Callable[[], int],
+        ordering: OrderingDesk,
     ) -> None:
         self.spec = spec
         self.genesis_hash = genesis_hash
@@ -75,12 +85,15 @@ class ChainView:
         self._log_index = log_index
         self._pool = pool
         self._engine = engine
+        self._inspection = engine if isinstance(engine, Inspection) else None
         self._read_threads = read_threads
         self._events = events
         self._waiters = waiters
         self._statuses = statuses
         self._batch = batch
         self._next_base_fee = next_base_fee
+        self.ordering = ordering
+        self._commitments: LruCache[Hash32, Commitment] = LruCache(COMMITMENTS_CACHED)
 
     # ------------------------------------------------------------------------------------------ blocks
 
@@ -120,9 +133,9 @@ class ChainView:
         pooled = self._pool.get(transaction_hash)
         return pooled.transaction if pooled else None
 
-    async def submit(self, raw: bytes) -> Hash32:
+    async def submit(self, raw: bytes, *, executable_only: bool = False) -> Hash32:
         """Into the pool."""
-        return (await self._pool.submit(raw)).transaction.hash
+        return (await self._pool.submit(raw, executable_only=executable_only)).transaction.hash
 
     async def wait_preconfirmed(self, transaction_hash: Hash32, timeout_s: float) -> Preconfirmed:
         """The promise, at once if it was made before."""
@@ -141,6 +154,11 @@ class ChainView:
     def pool_counts(self) -> tuple[int, int]:
         """Pending and queued."""
         return self._pool.counts()
+
+    def pool_content(self) -> list[tuple[Transaction, bool]]:
+        """Everything that waits, and whether it is pending."""
+        pool = self._pool.pool
+        return [(pooled.transaction, pool.is_pending(pooled)) for pooled in pool.contents()]
 
     # ------------------------------------------------------------------------------------------- state
 
@@ -164,6 +182,44 @@ class ChainView:
         """``eth_estimateGas``."""
         return await self._read(self._engine.estimate, request, at, gas_cap, deadline_s)
 
+    @property
+    def inspects(self) -> bool:
+        """Whether the engine looks into executions."""
+        return self._inspection is not None
+
+    async def proof(self, address: Address, slots: Sequence[Hash32], number: int) -> AccountProof:
+        """``eth_getProof``."""
+        return await self._read(self._inspecting().proof, address, slots, number)
+
+    async def create_access_list(
+        self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
+    ) -> tuple[tuple[AccessListEntry, ...], CallResult]:
+        """``eth_createAccessList``."""
+        return await self._read(self._inspecting().create_access_list, request, at, gas_cap, deadline_s)
+
+    async def trace_call(
+        self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float, options: Mapping[str, object]
+    ) -> str:
+        """``debug_traceCall``."""
+        return await self._read(self._inspecting().trace_call, request, at, gas_cap, deadline_s, options)
+
+    async def trace_transactions(
+        self,
+        number: int,
+        transactions: Sequence[Transaction],
+        wanted: range,
+        deadline_s: float,
+        options: Mapping[str, object],
+    ) -> list[str]:
+        """``debug_traceTransaction`` and its kin."""
+        trace = self._inspecting().trace_transactions
+        return await self._read(trace, number, transactions, wanted, deadline_s, options)
+
+    def _inspecting(self) -> Inspection:
+        if self._inspection is None:
+            raise Fatal(f"the {self._engine.name} engine does not look into executions")
+        return self._inspection
+
     async def logs(
         self,
         from_block: int,
@@ -172,13 +228,19 @@ class ChainView:
         topics: Sequence[Sequence[Hash32]],
         limit: int,
     ) -> list[LogRecord]:
-        """Logs of stored blocks that match, at most ``limit``."""
+        """Logs of stored blocks that match, at most ``limit``; some blocks at a time, so that it can be given up."""
 
-        def search() -> list[LogRecord]:
-            found = self._log_index.logs(from_block, to_block, addresses, topics)
-            return [_log_record(log) for log in islice(found, limit)]
+        def search(first: int, last: int, room: int) -> list[LogRecord]:
+            found = self._log_index.logs(first, last, addresses, topics)
+            return [_log_record(log) for log in islice(found, room)]
 
-        return await self._read(search)
+        records: list[LogRecord] = []
+        for first in range(from_block, to_block + 1, LOG_BLOCKS_AT_ONCE):
+            last = min(first + LOG_BLOCKS_AT_ONCE - 1, to_block)
+            records += await self._read(search, first, last, limit - len(records))
+            if len(records) >= limit:
+                break
+        return records
 
     def _read(self, work: Callable[..., _T], *arguments: object) -> Awaitable[_T]:
         return asyncio.get_running_loop().run_in_executor(self._read_threads, work, *arguments)
@@ -200,7 +262,31 @@ class ChainView:
                 return self._commitment(signed, number, range(first, after)).preconfirmation(position)
         return None
 
+    def flashblocks(self, number: int) -> Sequence[FlashblockPublished]:
+        """The flashblocks of a block, in order, as far as they are published."""
+        live = self._live.blocks.get(number)
+        if live is not None:
+            return tuple(live.published)
+        stored = self._store.stored(number)
+        if stored is None:
+            return ()
+        found = []
+        for signed in self._store.flashblocks(number):
+            first, count = signed.flashblock.first_position, signed.flashblock.transaction_count
+            inclusions = tuple(_inclusion(stored, position) for position in range(first, first + count))
+            found.append(FlashblockPublished(signed, inclusions))
+        return found
+
     def _commitment(self, signed: SignedFlashblock, number: int, positions: range) -> Commitment:
+        """Kept for a while: whoever asks for one proof of a flashblock often asks for its neighbours next."""
+        struct_hash = signed.flashblock.struct_hash
+        commitment = self._commitments.get(struct_hash)
+        if commitment is None:
+            commitment = self._make_commitment(signed, number, positions)
+            self._commitments.put(struct_hash, commitment)
+        return commitment
+
+    def _make_commitment(self, signed: SignedFlashblock, number: int, positions: range) -> Commitment:
         stored = self._store.stored(number)
         if stored is None:
             raise Fatal(f"the block store lost block {number}")
@@ -218,7 +304,7 @@ class ChainView:
             pending = self._pool.is_pending(transaction_hash)
             return TransactionStatus(Status.RECEIVED if pending else Status.QUEUED, times)
         if reason := self._pool.dropped(transaction_hash):
-            return TransactionStatus(Status.DROPPED, times, TEXT[reason])
+            return TransactionStatus(Status.DROPPED, times, reason.value)
         return None
 
     def _block_status(self, inclusion: Inclusion) -> Status:
@@ -247,6 +333,11 @@ class ChainView:
     def subscribe(self) -> AbstractContextManager[Subscription[ChainEvent]]:
         """Every event from now on."""
         return self._events.subscribe()
+
+
+def _inclusion(stored: StoredBlock, position: int) -> Inclusion:
+    outcome = stored.outcome(position)
+    return Inclusion(stored.header, position, outcome.first_log_index, stored.transaction(position), outcome)
 
 
 def _log_record(found: FoundLog) -> LogRecord:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from da.celestia.config import CelestiaConfig
 from da.config import BatcherConfig, SubmitterConfig
+from da.ethereum.config import EthereumConfig
 from mempool.config import MempoolConfig
 from sequencer import config_load
 from sequencer.config_load import Flag, Loaded
@@ -51,6 +53,8 @@ class Settings:
     mempool: MempoolConfig = field(default_factory=MempoolConfig)
     batch: BatcherConfig = field(default_factory=BatcherConfig)
     da: SubmitterConfig = field(default_factory=SubmitterConfig)
+    celestia: CelestiaConfig = field(default_factory=CelestiaConfig)
+    ethereum: EthereumConfig = field(default_factory=EthereumConfig)
     rpc: RpcConfig = field(default_factory=RpcConfig)
     signer: SignerConfig = field(default_factory=SignerConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)

@@ -13,13 +13,13 @@ import structlog
 from da.derive import AcceptedBatch, Derivation, DerivationEvent
 from da.local import LocalLayer
 from execution.selection import open_engine
-from mempool.admission import PythonRecovery
 from sequencer.core.block import Block, Header
 from sequencer.core.eip712 import Domain
 from sequencer.core.errors import Fatal
 from sequencer.core.genesis import Genesis
 from sequencer.core.membership import SequencerSet
-from sequencer.core.ports import ExecutionEngine, SenderRecovery
+from sequencer.core.ports import ExecutionEngine
+from sequencer.senders import sender_recovery
 from sequencer.storage.blocks import BlockStore
 from sequencer.storage.meta import ChainMeta
 from sequencer.storage.rocks import RocksStorage
@@ -61,7 +61,7 @@ class _Driver:
         self._engine = engine
         self._store = store
         self._to = to
-        self._recovery: SenderRecovery = PythonRecovery()
+        self._recovery = sender_recovery(engine)
         domain = Domain(spec.chain_id, spec.verifying_contract, genesis_header.hash)
         self._rules = Derivation(domain, genesis_header.ref, genesis_header.timestamp, self._set_at)
 

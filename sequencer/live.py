@@ -14,7 +14,7 @@ from sequencer.core.entries import FlashblockEntry
 from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
 from sequencer.core.pipeline import ClosedFlashblock
 from sequencer.core.types import Hash32
-from sequencer.core.views import Inclusion, OpenBlock
+from sequencer.core.views import FlashblockPublished, Inclusion, OpenBlock
 from sequencer.preconf.commitment import Commitment
 
 
@@ -26,6 +26,7 @@ class LiveBlock:
     inclusions: dict[Hash32, Inclusion] = field(default_factory=dict)
     commitments: list[Commitment] = field(default_factory=list)
     entries: list[FlashblockEntry] = field(default_factory=list)
+    published: list[FlashblockPublished] = field(default_factory=list)
     log_count: int = 0
 
     @property
@@ -45,8 +46,9 @@ class LiveBlocks:
         """A block begins."""
         self._blocks[attributes.number] = LiveBlock(attributes)
 
-    def preconfirmed(self, signed: SignedFlashblock, closed: ClosedFlashblock) -> tuple[Inclusion, ...]:
-        """A flashblock is durable and signed; its transactions' places."""
+    def preconfirmed(self, signed: SignedFlashblock, closed: ClosedFlashblock) -> FlashblockPublished:
+        """A flashblock is durable and signed; its transactions' places. To be published at once, so that nobody
+        can find it here without being told."""
         block = self._blocks[signed.flashblock.block_number]
         inclusions = []
         for offset, (pooled, outcome) in enumerate(zip(closed.taken, closed.outcomes, strict=True)):
@@ -58,7 +60,9 @@ class LiveBlocks:
         hashes = [pooled.transaction.hash for pooled in closed.taken]
         block.commitments.append(Commitment(self._domain, signed, hashes, closed.entry.outcome_hashes))
         block.entries.append(closed.entry)
-        return tuple(inclusions)
+        published = FlashblockPublished(signed, tuple(inclusions))
+        block.published.append(published)
+        return published
 
     def stored(self, block: Block) -> LiveBlock:
         """The store has ``block`` now: forget it, and hand over what was kept."""

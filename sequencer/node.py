@@ -27,6 +27,7 @@ from sequencer.telemetry import health
 from sequencer.telemetry.health import Health
 from sequencer.telemetry.metrics import ProcessMetrics
 from sequencer.telemetry.server import TelemetryServer
+from sequencer.web import pages
 
 log = structlog.get_logger(__name__)
 
@@ -65,13 +66,13 @@ async def run(
     with lifecycle.stop_on_signals() as stop:
         async with (
             TelemetryServer(settings.metrics, registry, probes, process) as telemetry,
-            open_stores(settings, genesis, lock.path, registry, (lock.descriptor,)) as stores,
+            open_stores(settings, genesis, signer.address, lock.path, registry, (lock.descriptor,)) as stores,
         ):
             chain = ChainRuntime(settings, stores, signer, registry)
             try:
                 await chain.start()
                 process.describe_build(stores.engine.name, genesis.spec.fork_at(genesis.timestamp))
-                server = RpcServer(settings.rpc, chain.view, RpcMetrics(registry))
+                server = RpcServer(settings.rpc, chain.view, RpcMetrics(registry), routes=pages.routes())
                 host, port = await server.start()
                 place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
                 addresses = NodeAddresses(

@@ -6,20 +6,24 @@ exactly after a crash; one that it does not name was never sent.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import structlog
 
 from da.batcher import Batcher, close
 from da.codec import ClosedBatch, SignedBatch
-from sequencer.core.eip712 import Domain
+from sequencer.core.batch import BatchHeader
 from sequencer.core.entries import Entry
 from sequencer.core.errors import Temporary
-from sequencer.core.ports import Signer
+from sequencer.core.types import Signature
 from sequencer.payload.builder import Term
 
 log = structlog.get_logger(__name__)
 
+BatchSign: TypeAlias = Callable[[BatchHeader], Signature]
+"""Signs a header under guard; blocking."""
+IN_FLIGHT = 2
+"""Batches on their way to the layer beyond which none closes for its age: a slow layer makes batches larger."""
 ROOM_POLL_S = 0.25
 """How often a full outbox is asked for room again."""
 
@@ -29,6 +33,8 @@ class Outbox(Protocol):
 
     @property
     def has_room(self) -> bool: ...
+    @property
+    def in_flight(self) -> int: ...
     async def enqueue(self, batch: SignedBatch) -> None: ...
 
 
@@ -40,8 +46,7 @@ class Poster:
         *,
         batcher: Batcher,
         term: Term,
-        domain: Domain,
-        signer: Signer,
+        sign: BatchSign,
         record: Callable[[Entry], Awaitable[None]],
         outbox: Outbox,
         batched: asyncio.Event,
@@ -49,8 +54,7 @@ class Poster:
     ) -> None:
         self._batcher = batcher
         self._term = term
-        self._domain = domain
-        self._signer = signer
+        self._sign = sign
         self._record = record
         self._outbox = outbox
         self._batched = batched
@@ -61,7 +65,10 @@ class Poster:
         """Serve for ever."""
         while True:
             await self._until_due()
-            if self._outbox.has_room:  # what the log decides must be posted, so without room decide nothing
+            crowded = self._outbox.in_flight >= IN_FLIGHT and not self._batcher.is_full
+            if (
+                self._outbox.has_room and not crowded
+            ):  # what the log decides must be posted: without room decide nothing
                 await self._close_batch()
             else:
                 await asyncio.sleep(ROOM_POLL_S)
@@ -88,7 +95,7 @@ class Poster:
             closed = await asyncio.to_thread(close, tip, run, self._term.epoch, self._term.term)
             await self._record(closed.log_entry)
             self._batcher.advance(closed.header)
-            await self._hand_over(await asyncio.to_thread(sign_batch, closed, self._domain, self._signer))
+            await self._hand_over(await asyncio.to_thread(sign_batch, closed, self._sign))
 
     async def _hand_over(self, batch: SignedBatch) -> None:
         """The log has decided on it: it goes to the outbox, however long the disk is full."""
@@ -102,8 +109,8 @@ class Poster:
                 return
 
 
-def sign_batch(closed: ClosedBatch, domain: Domain, signer: Signer) -> SignedBatch:
+def sign_batch(closed: ClosedBatch, sign: BatchSign) -> SignedBatch:
     """The batch under this node's signature, with its bytes made. Blocking."""
-    batch = closed.signed([signer.sign(domain.digest(closed.header.struct_hash))])
+    batch = closed.signed([sign(closed.header)])
     _ = batch.encoded  # compressed here, off the event loop
     return batch

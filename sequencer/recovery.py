@@ -6,7 +6,7 @@ compared with what was promised. A block that was open is sealed where it stands
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -19,10 +19,11 @@ from sequencer.consensus.replay import LogFold, LoggedBlock
 from sequencer.core.block import Block, Header
 from sequencer.core.entries import BatchClosed, BlockSeal, Entry, Takeover
 from sequencer.core.errors import Fatal
-from sequencer.core.flashblock import Flashblock, SignedFlashblock
+from sequencer.core.flashblock import Flashblock
 from sequencer.core.genesis import Genesis
 from sequencer.core.ports import Appended, ExecutionEngine, SenderRecovery, SequenceLog
 from sequencer.core.types import Hash32
+from sequencer.preconf.signing import GuardedSigner
 from sequencer.storage.blocks import BlockStore
 from sequencer.sync.reexecution import execute_decided
 
@@ -58,7 +59,7 @@ class Recovery:
         store: BlockStore,
         engine: ExecutionEngine,
         recovery: SenderRecovery,
-        sign_all: Callable[[Sequence[Flashblock]], list[SignedFlashblock]],
+        signer: GuardedSigner,
         batcher: Batcher,
         repost: Callable[[ClosedBatch], Awaitable[None]],
         clock_ms: Callable[[], int],
@@ -69,7 +70,7 @@ class Recovery:
         self._store = store
         self._engine = engine
         self._recovery = recovery
-        self._sign_all = sign_all
+        self._signer = signer
         self._batcher = batcher
         self._repost = repost
         self._clock_ms = clock_ms
@@ -88,7 +89,7 @@ class Recovery:
         while chunk := await asyncio.to_thread(_take, entries):
             for position, entry in chunk:
                 await self._follow(fold, position, entry)
-        term = max(fold.term, self._log.term, self._block_term) + 1
+        term = max(fold.term, self._log.term, self._block_term, self._signer.state.term) + 1
         await self._append(Takeover(fold.epoch, term), term)
         if fold.open_block is not None:
             await self._seal_open(fold.open_block, term)
@@ -160,7 +161,7 @@ class Recovery:
         number = block.header.number
         stored = self._store.header(number)
         if stored is None:
-            signed = await asyncio.to_thread(self._sign_all, [entry.flashblock for entry in logged.flashblocks])
+            signed = await asyncio.to_thread(self._signer.sign, [entry.flashblock for entry in logged.flashblocks])
             await self._store.put(block, signed)
         elif stored.hash != block.header.hash:
             raise Fatal(f"block {number} is stored as 0x{stored.hash.hex()}, the log has 0x{block.header.hash.hex()}")

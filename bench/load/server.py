@@ -91,13 +91,15 @@ def anvil(*flags: str, core: int | None = SERVER_CORE) -> Iterator[Server]:
     if not found:
         raise RuntimeError("anvil is not installed: run `npm ci` in tests/clients")
     command = [str(found[0]), "--port", "0", "--chain-id", str(CHAIN_ID), "--hardfork", "prague", *flags]
-    with tempfile.TemporaryFile() as log:  # it prints every request, and stands still once a pipe is full
-        with _pinned(command, core, stdout=log, stderr=log) as process:
-            while not (match := re.search(rb"Listening on ([0-9.]+:\d+)", _text(log))):
-                if process.poll() is not None:
-                    raise RuntimeError("anvil did not start")
-                time.sleep(0.05)
-            yield Server("anvil", f"http://{match[1].decode()}", process.pid)
+    with (
+        tempfile.TemporaryFile() as log,  # it prints every request, and stands still once a pipe is full
+        _pinned(command, core, stdout=log, stderr=log) as process,
+    ):
+        while not (match := re.search(rb"Listening on ([0-9.]+:\d+)", _text(log))):
+            if process.poll() is not None:
+                raise RuntimeError("anvil did not start")
+            time.sleep(0.05)
+        yield Server("anvil", f"http://{match[1].decode()}", process.pid)
 
 
 def _text(log: IO[bytes]) -> bytes:

@@ -2,7 +2,8 @@
 
 ``run`` gives numbers for this machine; nothing here asserts. Rates are transactions a second, times are in
 microseconds, sizes in bytes a transaction beyond its raw bytes. Picks are chunks of ``CHUNK`` transactions,
-which is what a flashblock takes at most, from a pool that stays full.
+which is what a flashblock takes at most, from a pool that stays full. Of repeated runs the best one counts: what
+else the machine does can only make them slower.
 """
 
 import asyncio
@@ -46,7 +47,7 @@ def run() -> dict[str, float]:
     """Every measurement of this file."""
     results: dict[str, float] = {}
     transactions = _distinct(COUNT)
-    pool, rate, slowest_us = _insert(transactions)
+    pool, rate, slowest_us = max((_insert(transactions) for _ in range(3)), key=lambda run: run[1])
     results["insert_per_s"] = rate
     results["insert_slowest_us"] = slowest_us
     for name in BUILT_IN:
@@ -96,18 +97,18 @@ def _insert(transactions: Sequence[Transaction]) -> tuple[Pool, float, float]:
 
 
 def _pick(pool: Pool, name: str) -> float:
-    """Transactions a second, the median of several chunks."""
+    """Transactions a second, the best of several chunks."""
     policy = make_policy(OrderingRule(name))
     budget = Budget(UNBOUNDED, UNBOUNDED, CHUNK)
     rates = []
     gc.collect()
-    for _ in range(9):
+    for _ in range(15):
         began = time.perf_counter()
         picked = policy.pick(pool.ready, budget, UNBOUNDED)
         rates.append(len(picked) / (time.perf_counter() - began))
         pool.stage(picked)
         pool.restore(picked)
-    return statistics.median(rates)
+    return max(rates)
 
 
 def _memory(count: int = 20_000) -> float:

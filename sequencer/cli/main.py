@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sequencer.cli import config, derive, devnet, init, keys, version
+from sequencer.cli import audit, config, db, derive, devnet, evidence, guard, init, keys, preconf, statetest, version
 from sequencer.cli import run as run_command
 from sequencer.cli.output import Exit, causes, complain, exit_code
 from sequencer.core.errors import SequencerError
@@ -25,6 +25,24 @@ exit codes: 0 done or holds, 1 checked and does not hold, 2 usage or configurati
 """
 
 
+_COMMANDS = (
+    devnet,
+    run_command,
+    init,
+    derive,
+    audit,
+    preconf,
+    evidence,
+    guard,
+    db,
+    config,
+    keys,
+    statetest,
+    version,
+)
+"""In the order of ``--help``."""
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line with every command."""
     root = argparse.ArgumentParser(
@@ -35,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = root.add_subparsers(metavar="COMMAND", required=True)
-    for module in (devnet, run_command, init, derive, config, keys, version):
+    for module in _COMMANDS:
         module.register(commands)
     return root
 

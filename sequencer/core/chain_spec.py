@@ -61,6 +61,34 @@ class OrderingRule:
         return keccak256(f"{self.name}?{pairs}".encode() if pairs else self.name.encode())
 
 
+@dataclass(frozen=True, slots=True)
+class CelestiaOrigin:
+    """Where the chain's blobs stand on Celestia: the network's chain id, the namespace of 29 bytes, the height
+    below which there are none."""
+
+    network: str
+    namespace: bytes
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class EthereumOrigin:
+    """The settlement contract whose references order the chain's batches, and the block that it was made in."""
+
+    chain_id: int
+    inbox: Address
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class DaOrigin:
+    """Where the chain's batches are public. With Ethereum its inbox gives their order, whichever layer holds them;
+    with Celestia alone, Celestia does."""
+
+    celestia: CelestiaOrigin | None = None
+    ethereum: EthereumOrigin | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainSpec:
     """The constants of one rollup. Times are unix seconds or durations in seconds."""
@@ -77,6 +105,8 @@ class ChainSpec:
     verifying_contract: Address = DEFAULT_VERIFYING_CONTRACT
     promise_window_s: int = 3600
     sequencers: SequencerSet
+    da: DaOrigin | None = None
+    """None: the layer ``local``."""
 
     def fork_at(self, timestamp: int) -> str:
         """The fork in force at ``timestamp``."""

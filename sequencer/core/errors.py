@@ -98,6 +98,14 @@ class Rejected(SequencerError):
         super().__init__(f"{TEXT[reason]}: {detail}" if detail else TEXT[reason])
 
 
+class NonceGap(Rejected):
+    """The transaction cannot be executed before others of its sender come: ``expected`` is the nonce that is due."""
+
+    def __init__(self, expected: int, nonce: int) -> None:
+        self.expected = expected
+        super().__init__(Reason.NONCE_TOO_HIGH, f"next nonce {expected}, tx nonce {nonce}")
+
+
 class Malformed(SequencerError, ValueError):
     """Bytes or text that do not parse. Carries what was expected, never the secret or whole input."""
 

@@ -140,3 +140,9 @@ class PostedBatch:
     layer: str
     height: int | None
     size_bytes: int
+    transactions: int = 0
+    transaction_bytes: int = 0
+    """Of its raw transactions, which is what shares of the fee are measured by."""
+    fee: int = 0
+    """What posting cost, in ``fee_unit``; 0 while it is not known, and where it costs nothing."""
+    fee_unit: str = ""

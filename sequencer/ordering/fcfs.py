@@ -1,4 +1,4 @@
-"""First come, first served: the order in which transactions reached this node.
+"""First come, first served: the order in which transactions became executable at this node.
 
 A transaction that arrived before the one its nonce waits for takes its place right after that one; every
 other pair of transactions stands in the order of arrival.
@@ -6,27 +6,20 @@ other pair of transactions stands in the order of arrival.
 
 import heapq
 
-from sequencer.core.chain_spec import OrderingRule
 from sequencer.core.ports import Budget, ReadyTransactions
 from sequencer.core.transaction import PooledTransaction
-from sequencer.core.types import Hash32
-from sequencer.ordering.parameters import Parameters
+from sequencer.ordering.ranked import Rank, RankedPolicy
 
 
-class FirstComeFirstServed:
+class FirstComeFirstServed(RankedPolicy):
     """Takes no parameters."""
 
-    def __init__(self, rule: OrderingRule) -> None:
-        Parameters(rule).finish()
-        self._policy_id = rule.policy_id
-
-    @property
-    def policy_id(self) -> Hash32:
-        """See ``OrderingRule.policy_id``."""
-        return self._policy_id
+    def rank(self, pooled: PooledTransaction, base_fee_wei: int, ahead: int = 0) -> Rank:  # noqa: ARG002
+        """Its number among all arrivals."""
+        return (pooled.arrival.sequence,)
 
     def pick(self, ready: ReadyTransactions, budget: Budget, now_ms: int) -> list[PooledTransaction]:  # noqa: ARG002
-        """Arrival order, up to the first transaction that does not fit: none is passed by a later one."""
+        """By rank, twice as fast as the general way: heads come in the order of their rank already."""
         taken: list[PooledTransaction] = []
         gas, size_bytes, count = budget.gas, budget.size_bytes, budget.count
         heads = ready.heads()

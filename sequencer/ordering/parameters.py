@@ -1,7 +1,9 @@
 """The parameters of an ordering policy, read one by one; whatever is left over is a mistake."""
 
+from sequencer.core import encoding
 from sequencer.core.chain_spec import OrderingRule
-from sequencer.core.errors import ConfigError
+from sequencer.core.errors import ConfigError, Malformed
+from sequencer.core.types import Address
 
 
 class Parameters:
@@ -19,6 +21,20 @@ class Parameters:
         if not minimum <= value <= maximum:
             raise ConfigError(f"ordering.parameters.{key}", value, f"must be from {minimum} to {maximum}")
         return value
+
+    def address(self, key: str) -> Address | None:
+        """An address as ``0x`` and 40 hex digits in lower case; None without it. One spelling only, because
+        the text goes into the policy id."""
+        value = self._values.pop(key, None)
+        if value is None:
+            return None
+        try:
+            address = encoding.parse_address(value)
+        except Malformed as error:
+            raise ConfigError(f"ordering.parameters.{key}", value, str(error)) from None
+        if encoding.data(address) != value:
+            raise ConfigError(f"ordering.parameters.{key}", value, "must be written in lower case")
+        return address
 
     def finish(self) -> None:
         """Everything was read: refuses parameters that the policy does not have."""

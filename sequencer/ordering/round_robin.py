@@ -1,55 +1,40 @@
-"""Round robin: every sender gets the same share of each round, whoever sent how much.
+"""Round robin: every sender gets the same share of each round of a block, whoever sent how much.
 
-A round takes up to ``share`` transactions from each sender, in the order in which the senders' next
-transactions arrived; then the next round begins. Each pick begins a new first round.
+A sender's first ``share`` places in a block belong to round 0, the next ``share`` to round 1, and so on; an
+earlier round comes first, and within a round the order is that of arrival.
 """
 
-from sequencer.core.chain_spec import OrderingRule
-from sequencer.core.ports import Budget, ReadyTransactions
 from sequencer.core.transaction import PooledTransaction
-from sequencer.core.types import Hash32
+from sequencer.core.types import Address
 from sequencer.ordering.parameters import Parameters
+from sequencer.ordering.ranked import Rank, RankedPolicy
 
 
-class RoundRobin:
-    """``share``: transactions of one sender a round, 1 to 1024, by default 1."""
+class RoundRobin(RankedPolicy):
+    """``share``: places of one sender a round, 1 to 1024, by default 1. Takes no bundles: they would let one
+    party have several places at once."""
 
-    def __init__(self, rule: OrderingRule) -> None:
-        parameters = Parameters(rule)
+    takes_bundles = False
+
+    def read(self, parameters: Parameters) -> None:
+        """``share``."""
         self._share = parameters.integer("share", 1, 1, 1024)
-        parameters.finish()
-        self._policy_id = rule.policy_id
+        self._places: dict[Address, int] = {}
 
-    @property
-    def policy_id(self) -> Hash32:
-        """See ``OrderingRule.policy_id``."""
-        return self._policy_id
+    def rank(self, pooled: PooledTransaction, base_fee_wei: int, ahead: int = 0) -> Rank:  # noqa: ARG002
+        """Round, arrival."""
+        before = self._places.get(pooled.transaction.sender, 0) + ahead
+        return before // self._share, pooled.arrival.sequence
 
-    def pick(self, ready: ReadyTransactions, budget: Budget, now_ms: int) -> list[PooledTransaction]:  # noqa: ARG002
-        """Rounds, up to the first transaction that does not fit."""
-        taken: list[PooledTransaction] = []
-        gas, size_bytes = budget.gas, budget.size_bytes
-        turns = ready.heads()
-        while True:
-            rest: list[PooledTransaction] = []
-            for turn in turns:
-                chosen: PooledTransaction | None = turn
-                for _ in range(self._share):
-                    if chosen is None:
-                        break
-                    gas -= chosen.transaction.gas_limit
-                    size_bytes -= len(chosen.transaction.raw)
-                    if len(taken) == budget.count or gas < 0 or size_bytes < 0:
-                        return taken
-                    taken.append(chosen)
-                    chosen = ready.after(chosen)
-                if chosen is not None:
-                    rest.append(chosen)
-            if not rest:
-                return taken
-            rest.sort(key=_arrival)
-            turns = iter(rest)
+    def floor(self, pooled: PooledTransaction) -> Rank:
+        """Whoever has no place in this block yet is in round 0."""
+        return 0, pooled.arrival.sequence
 
+    def opened(self, block_number: int) -> None:  # noqa: ARG002
+        """Rounds begin anew."""
+        self._places.clear()
 
-def _arrival(pooled: PooledTransaction) -> int:
-    return pooled.arrival.sequence
+    def placed(self, pooled: PooledTransaction) -> None:
+        """One more place for its sender."""
+        sender = pooled.transaction.sender
+        self._places[sender] = self._places.get(sender, 0) + 1

@@ -18,6 +18,7 @@ from sequencer.core.ports import Budget
 from sequencer.core.receipt import Outcome
 from sequencer.core.transaction import PooledTransaction
 from sequencer.core.types import Address, Hash32
+from sequencer.payload.bundling import Room
 from sequencer.payload.config import PayloadConfig
 
 TRANSACTION_GAS = 21_000
@@ -102,6 +103,24 @@ class BlockDraft:
             or self.position + len(self._taken) >= self.config.block_max_transactions
             or self.index >= self.config.block_max_flashblocks - 1
         )
+
+    def room_for_bundle(self, members: Sequence[PooledTransaction]) -> Room:
+        """Where a bundle fits, of which no part may stand in another flashblock than the rest."""
+        config = self.config
+        size_bytes = sum(len(pooled.transaction.raw) for pooled in members)
+        gas = sum(pooled.transaction.gas_limit for pooled in members)
+        if (
+            gas > self.attributes.gas_limit - self.gas_used
+            or size_bytes > config.flashblock_max_size_bytes
+            or len(members) > config.flashblock_max_transactions
+        ):
+            return Room.NOWHERE
+        if (
+            self._size_bytes + size_bytes > config.flashblock_max_size_bytes
+            or len(self._taken) + len(members) > config.flashblock_max_transactions
+        ):
+            return Room.NEXT_FLASHBLOCK
+        return Room.HERE
 
     def add(self, taken: Sequence[PooledTransaction], outcomes: Sequence[Outcome], now_ms: int) -> None:
         """Transactions that were executed on top of everything before, in order."""

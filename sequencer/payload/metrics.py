@@ -17,6 +17,11 @@ class PayloadMetrics:
             ["reason"],
             registry=registry,
         )
+        self.bundles = Counter(
+            "sequencer_bundles", "Bundles that were tried, by result.", ["result"], registry=registry
+        )
+        self.bundles_placed = self.bundles.labels("placed")
+        self.bundles_failed = self.bundles.labels("failed")
         self.gas_used = Counter("sequencer_gas_used", "Gas used by executed transactions.", registry=registry)
         self.apply_seconds = Histogram(
             "sequencer_apply_seconds",

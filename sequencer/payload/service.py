@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import structlog
 
@@ -22,6 +22,7 @@ from sequencer.core.receipt import Outcome
 from sequencer.core.transaction import PooledTransaction
 from sequencer.core.types import Hash32
 from sequencer.payload.builder import BlockDraft, Term, open_attributes
+from sequencer.payload.bundling import Room, ahead_of_bundle
 from sequencer.payload.config import PayloadConfig
 from sequencer.payload.metrics import PayloadMetrics
 from sequencer.payload.pacing import Pace
@@ -37,9 +38,36 @@ class TransactionSource(Protocol):
     def has_ready(self) -> bool: ...
     async def wait_ready(self) -> None: ...
     def stage(self, taken: Sequence[PooledTransaction]) -> None: ...
+    def get(self, transaction_hash: Hash32) -> PooledTransaction | None: ...
     def restore(self, taken: Sequence[PooledTransaction]) -> None: ...
     def drop(self, taken: PooledTransaction, reason: Reason) -> None: ...
     def set_base_fee(self, base_fee_wei: int) -> None: ...
+
+
+class Bundle(Protocol):
+    """Transactions that are placed together and in their order, or not at all."""
+
+    @property
+    def transactions(self) -> tuple[PooledTransaction, ...]: ...
+    @property
+    def may_revert(self) -> frozenset[Hash32]: ...
+
+
+class BundleSource(Protocol):
+    """What the builder needs of the bundles that wait: ``next`` until it is None, each one settled."""
+
+    def open_block(self, number: int, timestamp_s: int) -> None: ...
+    def next(self) -> Bundle | None: ...
+    def settle(self, bundle: Any, placed: bool) -> None: ...
+
+
+@runtime_checkable
+class RankingPolicy(Protocol):
+    """A policy that says how transactions rank, and is told what was placed."""
+
+    def rank(self, pooled: PooledTransaction, base_fee_wei: int, ahead: int = 0) -> tuple[int, ...] | None: ...
+    def opened(self, block_number: int) -> None: ...
+    def placed(self, pooled: PooledTransaction) -> None: ...
 
 
 class Downstream(Protocol):
@@ -73,6 +101,7 @@ class BlockBuilder:
         parent: Header,
         parent_flashblock: Hash32,
         last_timestamp_ms: int,
+        bundles: BundleSource | None = None,
     ) -> None:
         self._config = config
         self._spec = spec
@@ -81,6 +110,8 @@ class BlockBuilder:
         self._thread = engine_thread
         self._source = source
         self._policy = policy
+        self._ranking = policy if isinstance(policy, RankingPolicy) else None
+        self._bundles = bundles if self._ranking else None
         self._downstream = downstream
         self._on_open = on_open
         self._clock_ms = clock_ms
@@ -125,6 +156,10 @@ class BlockBuilder:
         attributes = open_attributes(self._spec, self._term, self._parent, now_ms)
         await self._in_engine(self._engine.begin, attributes)
         self._source.set_base_fee(attributes.base_fee_per_gas)
+        if self._ranking:
+            self._ranking.opened(attributes.number)
+        if self._bundles:
+            self._bundles.open_block(attributes.number, attributes.timestamp)
         self._metrics.open_block.set(attributes.number)
         self._on_open(attributes)
         await self._downstream.opened(attributes)
@@ -146,14 +181,14 @@ class BlockBuilder:
                 await self._downstream.closed(draft.close(now_ms))
             elif draft.close_due(now_ms):
                 await self._wait(self._downstream.wait_idle(), seal_at_ms - now_ms)
-            elif draft.block_full or not await self._execute_chunk(draft):
+            elif draft.block_full or not await self._execute_next(draft):
                 await self._wait_for_work(draft, seal_at_ms - now_ms)
 
     async def _wait_for_work(self, draft: BlockDraft, left_ms: int) -> None:
         """Until a transaction is ready, or the open flashblock may close, or the time is over."""
         if not draft.empty:
             await self._wait(self._downstream.wait_idle(), left_ms)
-        elif not self._source.has_ready():
+        elif not self._source.has_ready() and not (self._bundles and self._bundles.next()):
             await self._wait(self._source.wait_ready(), left_ms)
         else:  # what is ready does not fit into what is left of this block
             await self._wait(self._stopping.wait(), min(left_ms, self._config.flashblock_interval_ms))
@@ -167,20 +202,63 @@ class BlockBuilder:
         finally:
             self._waiting = None
 
-    async def _execute_chunk(self, draft: BlockDraft) -> bool:
-        """Pick and execute what fits one chunk. False when nothing was there to pick."""
+    async def _execute_next(self, draft: BlockDraft) -> bool:
+        """Execute what the policy puts next, a chunk of transactions or a bundle. False when there is nothing,
+        or only what does not fit into this flashblock."""
         budget = draft.budget(self._pace.chunk())
         picked = self._policy.pick(self._source.ready(), budget, self._clock_ms()) if self._source.has_ready() else []
+        bundle = self._bundles.next() if self._bundles else None
+        if bundle is not None and self._ranking is not None:
+            before = ahead_of_bundle(self._ranking, picked, bundle.transactions, draft.attributes.base_fee_per_gas)
+            if not before:
+                return await self._execute_bundle(draft, bundle)
+            picked = picked[:before]
         if not picked:
             return False
         self._source.stage(picked)
+        answers = await self._apply(picked)
+        self._take(draft, picked, answers)
+        return True
+
+    async def _apply(self, picked: Sequence[PooledTransaction]) -> list[Outcome | Rejected]:
         started = time.perf_counter()
         answers = await self._in_engine(self._engine.apply, [pooled.transaction for pooled in picked])
         elapsed = time.perf_counter() - started
         self._pace.measured(len(picked), elapsed * 1e6)
         self._metrics.apply_seconds.observe(elapsed)
-        self._take(draft, picked, answers)
+        return answers
+
+    async def _execute_bundle(self, draft: BlockDraft, bundle: Bundle) -> bool:
+        """Place the bundle whole, or leave no trace of it. False if it has to wait for the next flashblock."""
+        members = bundle.transactions
+        room = draft.room_for_bundle(members)
+        if room is Room.NEXT_FLASHBLOCK:
+            return False
+        outcomes = await self._in_engine(self._try_bundle, bundle) if room is Room.HERE else None
+        placed = outcomes is not None
+        if self._bundles:
+            self._bundles.settle(bundle, placed)
+        (self._metrics.bundles_placed if placed else self._metrics.bundles_failed).inc()
+        if outcomes is not None:
+            own = [pooled for member in members if (pooled := self._source.get(member.transaction.hash))]
+            self._source.stage(own)
+            self._add(draft, members, outcomes)
         return True
+
+    def _try_bundle(self, bundle: Bundle) -> list[Outcome] | None:
+        """In the engine's thread: the outcomes, or None after undoing everything."""
+        mark = self._engine.mark()
+        outcomes: list[Outcome] = []
+        for pooled, answer in zip(
+            bundle.transactions,
+            self._engine.apply([pooled.transaction for pooled in bundle.transactions]),
+            strict=True,
+        ):
+            if isinstance(answer, Rejected) or not (answer.succeeded or pooled.transaction.hash in bundle.may_revert):
+                self._engine.rewind(mark)
+                return None
+            outcomes.append(answer)
+        return outcomes
 
     def _take(
         self, draft: BlockDraft, picked: Sequence[PooledTransaction], answers: Sequence[Outcome | Rejected]
@@ -203,6 +281,13 @@ class BlockBuilder:
                 self._source.drop(pooled, answer.reason)
         if restored:
             self._source.restore(restored)
+        self._add(draft, taken, outcomes)
+
+    def _add(self, draft: BlockDraft, taken: Sequence[PooledTransaction], outcomes: Sequence[Outcome]) -> None:
+        """These stand in the block now."""
+        if self._ranking:
+            for pooled in taken:
+                self._ranking.placed(pooled)
         gas_before = draft.gas_used
         draft.add(taken, outcomes, self._clock_ms())
         self._metrics.transactions.inc(len(taken))

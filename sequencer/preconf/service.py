@@ -1,7 +1,8 @@
 """Makes decisions durable, and only then promises them (architecture D1, protocol section 1).
 
-The order of duties never varies: append to the log and wait until it is durable, sign, publish. Entries
-that queue up while an append is under way go into the next one together and share its sync.
+The order of duties never varies: append to the log and record in the guard, wait until both are durable (their
+syncs overlap), sign, publish. Entries that queue up while an append is under way go into the next one together
+and share its sync.
 """
 
 import asyncio
@@ -15,14 +16,14 @@ from typing import TypeAlias
 import structlog
 
 from sequencer.core.block import Block, PayloadAttributes
-from sequencer.core.eip712 import Domain
 from sequencer.core.entries import BlockOpen, BlockSeal, Entry
 from sequencer.core.errors import Fatal, Temporary
 from sequencer.core.flashblock import Flashblock, SignedFlashblock
 from sequencer.core.pipeline import ClosedFlashblock
-from sequencer.core.ports import Appended, SequenceLog, Signer
+from sequencer.core.ports import Appended, SequenceLog
+from sequencer.preconf.guard import FLASHBLOCKS_PER_APPEND, GuardRefused
 from sequencer.preconf.metrics import PreconfMetrics
-from sequencer.preconf.signing import sign_flashblocks
+from sequencer.preconf.signing import GuardedSigner
 
 log = structlog.get_logger(__name__)
 
@@ -57,8 +58,7 @@ class PromiseService:
         *,
         sequence_log: SequenceLog,
         fence: int,
-        signer: Signer,
-        domain: Domain,
+        signer: GuardedSigner,
         signing_thread: Executor,
         on_opened: Callable[[PayloadAttributes], None],
         on_preconfirmed: Callable[[SignedFlashblock, ClosedFlashblock], Awaitable[None]],
@@ -70,7 +70,6 @@ class PromiseService:
         self._log = sequence_log
         self._fence = fence
         self._signer = signer
-        self._domain = domain
         self._signing_thread = signing_thread
         self._on_opened = on_opened
         self._on_preconfirmed = on_preconfirmed
@@ -119,21 +118,40 @@ class PromiseService:
         self._work.set()
 
     async def run(self) -> None:
-        """Serve for ever. Raises ``Fatal`` when the log can no longer be trusted or led."""
+        """Serve for ever. Raises ``Fatal`` when the log can no longer be trusted or led, or the guard refuses."""
+        try:
+            await self._serve()
+        except GuardRefused as refusal:
+            self._metrics.guard_refusals.inc()
+            log.critical("guard.refused", reason=str(refusal))
+            raise
+
+    async def _serve(self) -> None:
         while True:
             await self._work.wait()
             self._work.clear()
             while not self._idle.is_set():
-                steps = list(self._steps)
-                self._steps.clear()
-                await self._promise(steps)
+                await self._promise(self._next_steps())
                 if all(isinstance(step, PayloadAttributes) for step in self._steps):
                     self._idle.set()
 
+    def _next_steps(self) -> list[_Step]:
+        """Everything that waits, but no more flashblocks than log and guard may be apart after a crash."""
+        steps: list[_Step] = []
+        room = FLASHBLOCKS_PER_APPEND
+        while self._steps:
+            room -= isinstance(self._steps[0], ClosedFlashblock)
+            if room < 0:
+                break
+            steps.append(self._steps.popleft())
+        return steps
+
     async def _promise(self, steps: Sequence[_Step]) -> None:
-        first = await self._append([_entry(step) for step in steps])
-        flashblocks = [step for step in steps if isinstance(step, ClosedFlashblock)]
-        signed = iter(await self._sign([step.entry.flashblock for step in flashblocks]))
+        flashblocks = [step.entry.flashblock for step in steps if isinstance(step, ClosedFlashblock)]
+        self._signer.check(flashblocks)  # before the log has them, which forgets nothing
+        entries = [_entry(step) for step in steps]
+        first, _ = await asyncio.gather(self._append(entries), self._record(flashblocks))
+        signed = iter(await self._sign(flashblocks))
         for position, step in enumerate(steps, first):
             if isinstance(step, ClosedFlashblock):
                 await self._publish(next(signed), step)
@@ -169,13 +187,26 @@ class PromiseService:
         self._metrics.stalled.set(now)
         self._on_stalled(now)
 
+    async def _record(self, flashblocks: Sequence[Flashblock]) -> None:
+        """Durable in the guard when this returns."""
+        if not flashblocks:
+            return
+        started = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._signing_thread, self._signer.prepare, flashblocks)
+        self._metrics.guard_seconds.observe(time.perf_counter() - started)
+
     async def _sign(self, flashblocks: Sequence[Flashblock]) -> list[SignedFlashblock]:
         if not flashblocks:
             return []
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._signing_thread, sign_flashblocks, self._signer, self._domain, flashblocks
-        )
+        return await loop.run_in_executor(self._signing_thread, self._timed_sign, flashblocks)
+
+    def _timed_sign(self, flashblocks: Sequence[Flashblock]) -> list[SignedFlashblock]:
+        started = time.thread_time()
+        signed = self._signer.sign(flashblocks)
+        self._metrics.signing_seconds.inc(time.thread_time() - started)
+        return signed
 
     async def _publish(self, signed: SignedFlashblock, closed: ClosedFlashblock) -> None:
         now_ms = self._clock_ms()

@@ -1,6 +1,6 @@
 """Who may talk to the server from a browser: Host and Origin checks, and the CORS headers. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from typing import Final
 
@@ -58,6 +58,22 @@ class AccessRules:
 
 
 _ANY_ORIGIN: Final[Mapping[str, str]] = {"Access-Control-Allow-Origin": ANY}
+
+
+def client_address(peer: str, forwarded_for: str, trusted_proxies: Collection[str]) -> str:
+    """Who is at the other end: the peer itself, or whom the nearest proxy that is not ours says it speaks for.
+
+    ``forwarded_for`` is the X-Forwarded-For header. Anyone can send one, so it counts only from a trusted proxy, and
+    only as far from its end as trusted proxies have written it.
+    """
+    client = peer
+    hops = [hop.strip() for hop in forwarded_for.split(",")]
+    while client in trusted_proxies and hops:
+        hop = hops.pop()
+        if not _is_address(hop):
+            break
+        client = hop
+    return client
 
 
 def _is_address(name: str) -> bool:

@@ -4,7 +4,7 @@ Methods without ``async`` answer from memory or from one short read of the block
 the event loop. The others run in worker threads or processes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -13,11 +13,13 @@ from sequencer.core.calls import AccountView, CallRequest, CallResult
 from sequencer.core.chain_spec import ChainSpec
 from sequencer.core.flashblock import Preconfirmation
 from sequencer.core.heads import Heads
+from sequencer.core.inspection import AccountProof
 from sequencer.core.ports import StateAt
-from sequencer.core.transaction import Transaction
+from sequencer.core.transaction import AccessListEntry, Transaction
 from sequencer.core.types import Address, Hash32
 from sequencer.core.views import (
     ChainEvent,
+    FlashblockPublished,
     Inclusion,
     LogRecord,
     OpenBlock,
@@ -61,8 +63,9 @@ class Backend(Protocol):
         """A transaction that waits in the pool."""
         ...
 
-    async def submit(self, raw: bytes) -> Hash32:
-        """Admit a transaction to the pool. Raises ``Rejected``, or ``Temporary`` while ingress is stopped."""
+    async def submit(self, raw: bytes, *, executable_only: bool = False) -> Hash32:
+        """Admit a transaction to the pool. Raises ``Rejected``, ``NonceGap`` for one that would have to wait for an
+        earlier nonce if ``executable_only``, or ``Temporary`` while ingress is stopped."""
         ...
 
     async def wait_preconfirmed(self, transaction_hash: Hash32, timeout_s: float) -> Preconfirmed:
@@ -77,6 +80,10 @@ class Backend(Protocol):
         """Pending and queued transactions in the pool."""
         ...
 
+    def pool_content(self) -> list[tuple[Transaction, bool]]:
+        """Every transaction in the pool, and whether it is pending, in the order in which they came in."""
+        ...
+
     # State.
     async def accounts(self, addresses: Sequence[Address], at: StateAt) -> list[AccountView]: ...
     async def code(self, address: Address, at: StateAt) -> bytes: ...
@@ -85,6 +92,28 @@ class Backend(Protocol):
     async def estimate(
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
     ) -> int | CallResult: ...
+
+    # Looking into executions; only to be called with an engine that ``inspects``.
+    @property
+    def inspects(self) -> bool:
+        """The engine offers ``Inspection``."""
+        ...
+
+    async def proof(self, address: Address, slots: Sequence[Hash32], number: int) -> AccountProof: ...
+    async def create_access_list(
+        self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
+    ) -> tuple[tuple[AccessListEntry, ...], CallResult]: ...
+    async def trace_call(
+        self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float, options: Mapping[str, object]
+    ) -> str: ...
+    async def trace_transactions(
+        self,
+        number: int,
+        transactions: Sequence[Transaction],
+        wanted: range,
+        deadline_s: float,
+        options: Mapping[str, object],
+    ) -> list[str]: ...
 
     # Logs.
     async def logs(
@@ -105,6 +134,13 @@ class Backend(Protocol):
 
     # Promises and batches.
     def preconfirmation(self, transaction_hash: Hash32) -> Preconfirmation | None: ...
+    def flashblocks(self, number: int) -> Sequence[FlashblockPublished]:
+        """A block's flashblocks in order, as far as they are published; empty for a block that is not there.
+
+        What is published is here before subscribers are told, with nothing in between on the event loop.
+        """
+        ...
+
     def transaction_status(self, transaction_hash: Hash32) -> TransactionStatus | None: ...
     def promise_ledger(self) -> PromiseLedger: ...
     def batch(self, sequence: int) -> PostedBatch | None: ...

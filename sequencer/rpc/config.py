@@ -28,6 +28,12 @@ class RpcConfig:
     """Open connections in all; when reached, those that never sent a request make room."""
     connection_limit_per_ip: int = 0
     """Open connections of one address; 0 for no limit."""
+    rate_limit_per_ip: int = 10_000
+    """Weight of the requests that one address may send a second (see the method table); 0 for no limit."""
+    rate_burst_s: float = field(default=10.0, metadata={"minimum": 1})
+    """For how long an address that was quiet may send all at once what it may send in that time."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses of reverse proxies, whose X-Forwarded-For header says who the client is."""
     header_timeout_s: float = field(default=10.0, metadata=_DEADLINE)
     """From the start of a connection or request to its complete header."""
     body_timeout_s: float = field(default=30.0, metadata=_DEADLINE)
@@ -52,6 +58,8 @@ class RpcConfig:
 
     call_slots: int = field(default=8, metadata=_POSITIVE)
     """Calls and estimates that run at once; more wait."""
+    trace_slots: int = field(default=2, metadata=_POSITIVE)
+    """Traces that run at once."""
     log_slots: int = field(default=2, metadata=_POSITIVE)
     """Log queries that run at once."""
     read_slots: int = field(default=64, metadata=_POSITIVE)
@@ -63,14 +71,24 @@ class RpcConfig:
     sync_send_limit: int = field(default=10_000, metadata=_POSITIVE)
     """Callers that wait in ``eth_sendRawTransactionSync`` at once; more are refused."""
 
+    preconfirmed_latest: bool = True
+    """State at ``latest`` includes what is pre-confirmed (ADR 003); without, it is that of the last sealed block."""
     call_gas_cap: int = field(default=50_000_000, metadata=_POSITIVE)
     """Most gas that a call or estimate may use."""
     call_timeout_s: float = field(default=5.0, metadata=_DEADLINE)
     """Longest that a call or estimate may run."""
+    trace_timeout_s: float = field(default=10.0, metadata=_DEADLINE)
+    """Longest that a trace may run."""
+    proof_range_limit: int = 1_000
+    """How many blocks back ``eth_getProof`` goes; older proofs cost what changed since."""
     log_range_limit: int = field(default=100_000, metadata=_POSITIVE)
     """Blocks that one log query may span."""
+    log_timeout_s: float = field(default=10.0, metadata=_DEADLINE)
+    """Longest that a log query may run."""
     log_result_limit: int = field(default=20_000, metadata=_POSITIVE)
     """Logs that one query may return."""
+    pool_content_limit: int = field(default=10_000, metadata=_POSITIVE)
+    """Transactions in the pool up to which ``txpool_content`` lists them all."""
     fee_history_limit: int = field(default=1_024, metadata=_POSITIVE)
     """Blocks in one ``eth_feeHistory``."""
     fee_sample_blocks: int = field(default=20, metadata=_POSITIVE)

@@ -45,6 +45,8 @@ class ConnectionTable:
     def __init__(self, config: RpcConfig, metrics: RpcMetrics, clock: Callable[[], float]) -> None:
         self.config = config
         self.clock = clock
+        self.limit = config.connection_limit
+        """Connections in all; lower than the setting where the process may not have as many files."""
         self._metrics = metrics
         self._open: set[GuardedConnection] = set()
         self._untried: dict[GuardedConnection, None] = {}
@@ -59,7 +61,7 @@ class ConnectionTable:
         if limit and self._per_ip[ip] >= limit:
             self._metrics.refused.labels("ip_limit").inc()
             return False
-        if len(self._open) >= self.config.connection_limit:
+        if len(self._open) >= self.limit:
             oldest = next(iter(self._untried), None)
             self._metrics.refused.labels("limit").inc()
             if oldest is None:

@@ -20,7 +20,7 @@ from sequencer.rpc.jsonrpc import Invalid, Parsed, Request
 from sequencer.rpc.limits import Gate, gates
 from sequencer.rpc.methods.eth_subscribe import Session
 from sequencer.rpc.methods.method import Kind, Method
-from sequencer.rpc.methods.table import METHODS
+from sequencer.rpc.methods.table import offered
 from sequencer.rpc.metrics import OTHER, RpcMetrics
 from sequencer.rpc.params import parse_params
 
@@ -40,26 +40,41 @@ class Dispatcher:
         self._metrics = metrics
         self._on_fatal = on_fatal
         self._gates: dict[Kind, Gate] = dict(gates(chain.config))
+        self._methods = offered(chain.backend)
         self._response_limit = chain.config.response_limit_bytes
 
     async def respond(self, body: bytes | str, session: Session | None = None) -> bytes:
         """The encoded response to a request or batch; empty when it only notified."""
-        parsed = jsonrpc.parse(body, self._chain.config.batch_limit)
+        return await self.answer(self.read(body), session)
+
+    def read(self, body: bytes | str) -> Parsed | list[Parsed]:
+        """The request or batch in ``body``."""
+        return jsonrpc.parse(body, self._chain.config.batch_limit)
+
+    def cost(self, parsed: Parsed | list[Parsed]) -> int:
+        """What it weighs, which is what it costs its sender."""
+        return sum(map(self._weight, parsed)) if isinstance(parsed, list) else self._weight(parsed)
+
+    async def answer(self, parsed: Parsed | list[Parsed], session: Session | None = None) -> bytes:
+        """As ``respond``, for what ``read`` returned."""
         if isinstance(parsed, list):
             return await self._respond_batch(parsed, session)
         return await self._respond_one(parsed, session)
 
-    async def _respond_batch(self, batch: Sequence[Parsed], session: Session | None) -> bytes:
-        cost = sum(_weight(item) for item in batch)
-        limit = self._chain.config.batch_cost_limit
+    def refuse(self, parsed: Parsed | list[Parsed], error: RpcError) -> bytes:
+        """The response that turns all of it away at once."""
+        self._metrics.observe(OTHER, error.code, 0.0)
+        return jsonrpc.failure(None if isinstance(parsed, list) else parsed.id, error)
+
+    async def _respond_batch(self, batch: list[Parsed], session: Session | None) -> bytes:
+        cost, limit = self.cost(batch), self._chain.config.batch_cost_limit
         if cost > limit:
-            error = RpcError(Errors.BATCH_TOO_LARGE, f"batch too large: it weighs {cost}, at most {limit} is allowed")
-            self._metrics.observe(OTHER, error.code, 0.0)
-            return jsonrpc.failure(None, error)
+            message = f"batch too large: it weighs {cost}, at most {limit} is allowed"
+            return self.refuse(batch, RpcError(Errors.BATCH_TOO_LARGE, message))
         responses: list[bytes] = []
         size, at, turn_began = 0, 0, perf_counter()
         while at < len(batch):
-            run = _leading_sends(batch, at) or 1
+            run = self._leading_sends(batch, at) or 1
             if size > self._response_limit:
                 answers = [self._too_large(item) for item in batch[at : at + run]]
             elif run > 1:
@@ -84,7 +99,7 @@ class Dispatcher:
             self._metrics.observe(OTHER, parsed.error.code, 0.0)
             return jsonrpc.failure(parsed.id, parsed.error)
         began = perf_counter()
-        method = METHODS.get(parsed.method)
+        method = self._methods.get(parsed.method)
         code = 0
         try:
             response = await self._result(method, parsed, session)
@@ -137,19 +152,17 @@ class Dispatcher:
             return b""
         return jsonrpc.failure(item.id, RpcError(Errors.RESPONSE_TOO_LARGE))
 
+    def _weight(self, item: Parsed) -> int:
+        method = self._methods.get(item.method) if isinstance(item, Request) else None
+        return method.kind.weight if method is not None else _UNKNOWN_WEIGHT
 
-def _weight(item: Parsed) -> int:
-    method = METHODS.get(item.method) if isinstance(item, Request) else None
-    return method.kind.weight if method is not None else _UNKNOWN_WEIGHT
-
-
-def _leading_sends(batch: Sequence[Parsed], at: int) -> int:
-    """How many consecutive sends stand at ``at``."""
-    stop = at
-    while stop < len(batch):
-        item = batch[stop]
-        method = METHODS.get(item.method) if isinstance(item, Request) else None
-        if method is None or method.kind is not Kind.SEND:
-            break
-        stop += 1
-    return stop - at
+    def _leading_sends(self, batch: Sequence[Parsed], at: int) -> int:
+        """How many consecutive sends stand at ``at``."""
+        stop = at
+        while stop < len(batch):
+            item = batch[stop]
+            method = self._methods.get(item.method) if isinstance(item, Request) else None
+            if method is None or method.kind is not Kind.SEND:
+                break
+            stop += 1
+        return stop - at

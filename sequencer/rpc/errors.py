@@ -33,6 +33,7 @@ class Errors(Enum):
     INTERNAL = ErrorKind(-32603, "internal error")
     SERVER = ErrorKind(-32000, "server error")
     TIMEOUT = ErrorKind(-32002, "request timed out")
+    CONDITION_FAILED = ErrorKind(-32003, "transaction conditional failed")
     RESPONSE_TOO_LARGE = ErrorKind(-32003, "response too large")
     LIMIT_EXCEEDED = ErrorKind(-32005, "limit exceeded")
     REVERTED = ErrorKind(3, "execution reverted")
@@ -77,6 +78,11 @@ class RpcError(Exception):
 def invalid_params(message: str) -> RpcError:
     """-32602 with this text."""
     return RpcError(Errors.INVALID_PARAMS, message)
+
+
+def too_many_requests(wait_s: float) -> RpcError:
+    """-32005: the caller's rate is used up for ``wait_s`` seconds."""
+    return RpcError(Errors.LIMIT_EXCEEDED, f"rate limit exceeded: try again in {max(wait_s, 0.1):.1f} s")
 
 
 def translate(error: SequencerError) -> RpcError:

@@ -12,13 +12,17 @@ The shape: ``POST`` with HTTP/1.1 to a JSON-RPC path, one ``Content-Length``, an
 
 import asyncio
 import gzip
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Final, Protocol
 
-from sequencer.rpc.access import AccessRules
+from sequencer.rpc.access import AccessRules, client_address
 from sequencer.rpc.config import RpcConfig
 from sequencer.rpc.dispatcher import Dispatcher
+from sequencer.rpc.errors import too_many_requests
+from sequencer.rpc.rates import RateLimiter
 
 HEADER_LIMIT_BYTES: Final = 8 * 1024
 """A longer header is not of the shape; the general protocol judges it."""
@@ -28,7 +32,9 @@ _ELSEWHERE: Final = frozenset(
 """Headers that change how the body is read or what becomes of the connection."""
 _KEEP_ALIVE: Final = b"keep-alive"
 _NO_CONTENT: Final = b"HTTP/1.1 204 No Content\r\n"
-_OK: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+_OK: Final = b"HTTP/1.1 200 OK\r\n"
+_TOO_MANY: Final = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: %d\r\n"
+_CONTENT: Final = b"Content-Type: application/json\r\nContent-Length: %d\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ class PostHead:
     accepts_gzip: bool
     body_at: int
     body_end: int
+    forwarded_for: str = ""
 
 
 def parse_head(data: bytes | bytearray) -> PostHead | None:
@@ -75,6 +82,7 @@ def parse_head(data: bytes | bytearray) -> PostHead | None:
             b"gzip" in headers.get(b"accept-encoding", b""),
             body_at,
             body_at + int(length),
+            headers.get(b"x-forwarded-for", b"").decode("ascii"),
         )
     except UnicodeDecodeError:
         return None
@@ -91,12 +99,15 @@ class FastPaths:
     config: RpcConfig
     access: AccessRules
     dispatchers: Mapping[str, Dispatcher]
+    rates: RateLimiter
     serving: set[asyncio.Task[None]] = field(default_factory=set)
     """Answers being made, for an orderly stop."""
 
 
 class Watch(Protocol):
     """What a connection's guard is told, so that deadlines hold on either way."""
+
+    ip: str
 
     def request_started(self) -> None: ...
     def body_received(self) -> None: ...
@@ -130,6 +141,9 @@ class FastPost(asyncio.Protocol):
         self._buffer += data
         if self._serving is None:
             self._next()
+        elif len(self._buffer) > self._paths.config.body_limit_bytes and self._transport is not None:
+            # Requests sent ahead wait in the client's own memory beyond this.
+            self._transport.pause_reading()
 
     def eof_received(self) -> bool | None:
         """The client will send no more; an answer under way is still written."""
@@ -192,21 +206,30 @@ class FastPost(asyncio.Protocol):
         self._general.data_received(data)
 
     async def _serve(self, head: PostHead, body: bytes) -> None:
-        answer = await self._paths.dispatchers[head.path].respond(body)
+        dispatcher, proxies = self._paths.dispatchers[head.path], self._paths.config.trusted_proxies
+        parsed = dispatcher.read(body)
+        client = client_address(self._watch.ip, head.forwarded_for, proxies) if proxies else self._watch.ip
+        wait_s = self._paths.rates.take(client, dispatcher.cost(parsed), time.monotonic())
+        if wait_s:
+            answer, status = dispatcher.refuse(parsed, too_many_requests(wait_s)), _TOO_MANY % ceil(wait_s)
+        else:
+            answer, status = await dispatcher.answer(parsed), _OK
         if self._transport is None or self._transport.is_closing():
             return
         coding = b""
         if head.accepts_gzip and len(answer) >= self._paths.config.gzip_threshold_bytes:
             answer = await asyncio.to_thread(gzip.compress, answer, 1)
             coding = b"Content-Encoding: gzip\r\nVary: Accept-Encoding, Origin\r\n"
-        self._transport.write(self._response(head, answer, coding))
+        self._transport.write(self._response(head, status, answer, coding))
         self._serving = None
         self._watch.request_finished()
+        self._transport.resume_reading()
         if self._buffer:
             self._next()
 
-    def _response(self, head: PostHead, answer: bytes, coding: bytes) -> bytes:
+    def _response(self, head: PostHead, status: bytes, answer: bytes, coding: bytes) -> bytes:
         cors = "".join(f"{name}: {value}\r\n" for name, value in self._paths.access.cors_headers(head.origin).items())
         if not answer:
             return _NO_CONTENT + cors.encode() + b"\r\n"
-        return b"".join((_OK % len(answer), coding, cors.encode(), b"\r\n", answer))
+        content = _CONTENT % len(answer)
+        return b"".join((status, content, coding, cors.encode(), b"\r\n", answer))

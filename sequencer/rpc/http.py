@@ -2,20 +2,25 @@
 
 import asyncio
 import gzip
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from math import ceil
 from typing import Final, TypeAlias
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from sequencer.rpc.access import AccessRules
+from sequencer.rpc.access import AccessRules, client_address
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.config import RpcConfig
 from sequencer.rpc.connections import GuardedConnection
 from sequencer.rpc.dispatcher import Dispatcher
+from sequencer.rpc.errors import too_many_requests
 from sequencer.rpc.metrics import RpcMetrics
+from sequencer.rpc.rates import RateLimiter
 from sequencer.rpc.subscriptions import SubscriptionHub
 from sequencer.rpc.websocket import WebSocketSession
 
@@ -45,12 +50,14 @@ class HttpFront:
         metrics: RpcMetrics,
         endpoints: Mapping[str, Endpoint],
         routes: Mapping[str, Route],
+        rates: RateLimiter,
     ) -> None:
         self._config = config
         self._metrics = metrics
         self._endpoints = endpoints
         self._routes = routes
         self._access = AccessRules(config)
+        self._rates = rates
         self._sessions: set[WebSocketSession] = set()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -115,10 +122,30 @@ class HttpFront:
         except (web.RequestPayloadError, HttpProcessingError):
             return _refusal(400, "broken request body\n", cors)
         connection.body_received()
-        answer = await endpoint.dispatcher.respond(body)
+        dispatcher = endpoint.dispatcher
+        parsed = dispatcher.read(body)
+        wait_s = self._take(self._client(request, connection), dispatcher.cost(parsed))
+        if wait_s:
+            refusal = dispatcher.refuse(parsed, too_many_requests(wait_s))
+            return web.Response(
+                status=429,
+                body=refusal,
+                content_type="application/json",
+                headers={**cors, "Retry-After": str(ceil(wait_s))},
+            )
+        answer = await dispatcher.answer(parsed)
         if not answer:
             return web.Response(status=204, headers=cors)
         return await self._json_response(answer, cors, headers.get("Accept-Encoding", ""))
+
+    def _client(self, request: web.BaseRequest, connection: GuardedConnection) -> str:
+        proxies = self._config.trusted_proxies
+        if not proxies:
+            return connection.ip
+        return client_address(connection.ip, ",".join(request.headers.getall("X-Forwarded-For", ())), proxies)
+
+    def _take(self, client: str, cost: int) -> float:
+        return self._rates.take(client, cost, time.monotonic())
 
     async def _json_response(self, answer: bytes, cors: Mapping[str, str], accepted: str) -> web.Response:
         if len(answer) < self._config.gzip_threshold_bytes or "gzip" not in accepted:
@@ -152,7 +179,8 @@ class HttpFront:
             return _refusal(400, "not a WebSocket handshake\n")
         await socket.prepare(request)
         connection.upgraded()
-        session = WebSocketSession(socket, endpoint.chain, endpoint.dispatcher, endpoint.hub, self._metrics)
+        take = partial(self._take, self._client(request, connection))
+        session = WebSocketSession(socket, endpoint.chain, endpoint.dispatcher, endpoint.hub, self._metrics, take)
         self._sessions.add(session)
         try:
             with suppress(ConnectionError):

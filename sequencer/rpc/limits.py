@@ -46,6 +46,7 @@ def gates(config: RpcConfig) -> Mapping[Kind, Gate]:
         Kind.STATE: Gate("state", config.read_slots, waiting),
         Kind.CALL: Gate("call", config.call_slots, waiting),
         Kind.LOGS: Gate("log", config.log_slots, waiting),
+        Kind.TRACE: Gate("trace", config.trace_slots, waiting),
         Kind.SEND: Gate("send", config.send_limit, 0),
         Kind.WAIT: Gate("waiting", config.sync_send_limit, 0),
     }

@@ -26,12 +26,14 @@ from sequencer.rpc.backend import Backend
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.config import RpcConfig
 from sequencer.rpc.connections import ConnectionTable, GuardedConnection
+from sequencer.rpc.descriptors import allow_connections
 from sequencer.rpc.dispatcher import Dispatcher
 from sequencer.rpc.fast_post import FastPaths, FastPost
 from sequencer.rpc.filters import FilterRegistry
 from sequencer.rpc.http import Endpoint, HttpFront, Route
-from sequencer.rpc.methods.table import METHODS
+from sequencer.rpc.methods.table import offered
 from sequencer.rpc.metrics import RpcMetrics
+from sequencer.rpc.rates import RateLimiter
 from sequencer.rpc.subscriptions import SubscriptionHub
 
 _log = structlog.get_logger()
@@ -79,8 +81,12 @@ class RpcServer:
         self._endpoints = {f"/chain/{chain_id}": endpoint for chain_id, endpoint in by_chain.items()}
         self._endpoints["/"] = by_chain[self._default.spec.chain_id]
         dispatchers = {path: endpoint.dispatcher for path, endpoint in self._endpoints.items()}
-        self._paths = FastPaths(self._config, AccessRules(self._config), dispatchers)
-        self._front = HttpFront(self._config, self._metrics, self._endpoints, self._routes)
+        rates = RateLimiter(self._config.rate_limit_per_ip, self._config.rate_burst_s)
+        self._paths = FastPaths(self._config, AccessRules(self._config), dispatchers, rates)
+        self._front = HttpFront(self._config, self._metrics, self._endpoints, self._routes, rates)
+        self._table.limit = allow_connections(self._config.connection_limit)
+        if self._table.limit < self._config.connection_limit:
+            _log.warning("the limit of open files leaves room for fewer connections", connections=self._table.limit)
         self._http = web.Server(
             self._front.handle,
             request_factory=self._make_request,
@@ -134,7 +140,7 @@ class RpcServer:
             now_ms=lambda: time.monotonic_ns() // 1_000_000,
             new_id=lambda: secrets.randbits(127) | 1 << 127,
             client_version=config.client_version or _client_version(),
-            method_names=tuple(METHODS),
+            method_names=tuple(offered(backend)),
         )
         dispatcher = Dispatcher(chain, self._metrics, self._on_fatal)
         return Endpoint(chain, dispatcher, SubscriptionHub(chain, self._metrics))

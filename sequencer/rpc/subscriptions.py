@@ -1,6 +1,11 @@
-"""Fans the chain's events out to subscribers: each event is rendered once a kind, whatever their number."""
+"""Fans the chain's events out to subscribers: each event is rendered once a kind, whatever their number.
 
-from collections.abc import Callable, Iterator
+A subscriber that names where to begin is served from the store first, at its own pace, and joins the others when
+it has caught up with what is published; what the others' queue still holds of that is then left out for it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +24,7 @@ from sequencer.rpc.render.log import log_record
 from sequencer.rpc.render.preconfirmation import preconfirmation, published_flashblock
 from sequencer.rpc.render.transaction import pooled_transaction
 from sequencer.rpc.subscription_kinds import (
+    From,
     Logs,
     NewFlashblocks,
     NewHeads,
@@ -32,6 +38,22 @@ _log = structlog.get_logger()
 EVENTS_LOST: Final = "events were lost: the server could not keep up"
 
 
+@dataclass(slots=True)
+class Progress:
+    """Where a stream of flashblocks stands: those before ``next`` have been told, or were not asked for."""
+
+    next: From
+
+    def takes(self, event: FlashblockPublished) -> bool:
+        """Whether the event is still to be told; it then counts as told."""
+        flashblock = event.signed.flashblock
+        place = From(flashblock.block_number, flashblock.index)
+        if place < self.next:
+            return False
+        self.next = From(place.block_number, place.index + 1)
+        return True
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Subscriber:
     """One subscription: where its messages go, and how its connection is ended when events were lost."""
@@ -40,6 +62,9 @@ class Subscriber:
     wanted: Wanted
     send: Callable[[bytes], None]
     drop: Callable[[str], None]
+    room: Callable[[], Awaitable[bool]]
+    """Waits until more may be sent; False when nothing may any more."""
+    progress: Progress
 
 
 class SubscriptionHub:
@@ -55,6 +80,32 @@ class SubscriptionHub:
         kind = type(subscriber.wanted)
         self._by_kind.setdefault(kind, {})[subscriber.id] = subscriber
         self._count(kind)
+
+    async def catch_up(self, subscriber: Subscriber) -> None:
+        """Tell it everything from its position on, then of every event as ``add`` does. Ends when it is gone."""
+        backend, progress = self._chain.backend, subscriber.progress
+        while await subscriber.room():
+            number = progress.next.block_number
+            events = [event for event in backend.flashblocks(number) if progress.takes(event)]
+            for event in events:
+                if not await subscriber.room():
+                    return
+                self._tell(subscriber, event)
+            if number <= backend.heads.unsafe.number:  # complete, nothing more will be published in it
+                progress.next = max(progress.next, From(number + 1, 0))
+                await asyncio.sleep(0)
+            elif not events and not self._published_after(number):
+                self.add(subscriber)
+                return
+            elif not events:
+                progress.next = From(number + 1, 0)
+
+    def _published_after(self, number: int) -> bool:
+        """A block that is not stored yet is complete once a later one has a flashblock."""
+        backend = self._chain.backend
+        pending = backend.open_block()
+        newest = pending.attributes.number if pending is not None else backend.heads.unsafe.number
+        return any(backend.flashblocks(later) for later in range(number + 1, newest + 1))
 
     def remove(self, subscriber: Subscriber) -> None:
         """Stop notifying it."""
@@ -87,6 +138,7 @@ class SubscriptionHub:
                 self._send_logs(event.block, removed=False)
             case BlocksReset():
                 self._chain.filters.undo(event.blocks, self._chain.config.log_result_limit)
+                self._begin_again(event.blocks)
                 for block in event.blocks:
                     self._send_logs(block, removed=True)
 
@@ -107,8 +159,26 @@ class SubscriptionHub:
             subscriber.send(jsonrpc.notification(subscriber.id, rendered[full]))
 
     def _flashblock_published(self, event: FlashblockPublished) -> None:
-        self._send_to(NewFlashblocks, lambda: published_flashblock(event))
-        subscribers = self._of(Preconfirmations)
+        listening = [s for s in self._of(NewFlashblocks) if s.progress.takes(event)]
+        if listening:
+            rendered = orjson.dumps(published_flashblock(event))
+            for subscriber in listening:
+                subscriber.send(jsonrpc.notification(subscriber.id, rendered))
+        self._send_preconfirmations([s for s in self._of(Preconfirmations) if s.progress.takes(event)], event)
+
+    def _begin_again(self, undone: Sequence[Block]) -> None:
+        """Flashblocks will be published once more where a reset undid blocks."""
+        first = From(min(block.header.number for block in undone), 0) if undone else From(0, 0)
+        for subscriber in [*self._of(NewFlashblocks), *self._of(Preconfirmations)]:
+            subscriber.progress.next = min(subscriber.progress.next, first)
+
+    def _tell(self, subscriber: Subscriber, event: FlashblockPublished) -> None:
+        if isinstance(subscriber.wanted, NewFlashblocks):
+            subscriber.send(jsonrpc.notification(subscriber.id, orjson.dumps(published_flashblock(event))))
+        else:
+            self._send_preconfirmations([subscriber], event)
+
+    def _send_preconfirmations(self, subscribers: list[Subscriber], event: FlashblockPublished) -> None:
         if not subscribers:
             return
         for inclusion in event.inclusions:

@@ -7,6 +7,7 @@ close frame.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -15,10 +16,10 @@ from sequencer.core.encoding import quantity
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.config import RpcConfig
 from sequencer.rpc.dispatcher import Dispatcher
-from sequencer.rpc.errors import Errors, RpcError
+from sequencer.rpc.errors import Errors, RpcError, too_many_requests
 from sequencer.rpc.metrics import RpcMetrics
-from sequencer.rpc.subscription_kinds import Wanted
-from sequencer.rpc.subscriptions import Subscriber, SubscriptionHub
+from sequencer.rpc.subscription_kinds import From, Wanted, start_of
+from sequencer.rpc.subscriptions import Progress, Subscriber, SubscriptionHub
 
 _CLOSE_TIMEOUT_S: Final = 2.0
 TOO_SLOW: Final = "too slow: more messages are waiting than the server keeps"
@@ -34,6 +35,7 @@ class Outbox:
         self._messages: deque[bytes] = deque()
         self._size_bytes = 0
         self._changed = asyncio.Event()
+        self._taken = asyncio.Event()
         self.over = asyncio.Event()
         """Set once the connection must end; ``reason`` and ``code`` say why."""
         self.reason = ""
@@ -56,6 +58,7 @@ class Outbox:
             self.code, self.reason = code, reason
             self._messages.clear()
             self.over.set()
+            self._taken.set()
 
     async def take(self) -> bytes:
         """The next message."""
@@ -64,11 +67,22 @@ class Outbox:
             await self._changed.wait()
         message = self._messages.popleft()
         self._size_bytes -= len(message)
+        self._taken.set()
         return message
+
+    async def room(self) -> bool:
+        """Wait until at least half of it is free. False when the connection ends."""
+        while not self.over.is_set():
+            if len(self._messages) <= self._limit // 2 and self._size_bytes <= self._limit_bytes // 2:
+                return True
+            self._taken.clear()
+            await self._taken.wait()
+        return False
 
 
 class WebSocketSession:
-    """The life of one WebSocket, from upgrade to close."""
+    """The life of one WebSocket, from upgrade to close. ``take`` charges its client for what a request costs, and
+    says how many seconds it must wait if that is too much."""
 
     def __init__(
         self,
@@ -77,6 +91,7 @@ class WebSocketSession:
         dispatcher: Dispatcher,
         hub: SubscriptionHub,
         metrics: RpcMetrics,
+        take: Callable[[int], float],
     ) -> None:
         config: RpcConfig = chain.config
         self._socket = socket
@@ -84,6 +99,7 @@ class WebSocketSession:
         self._dispatcher = dispatcher
         self._hub = hub
         self._metrics = metrics
+        self._take = take
         self._outbox = Outbox(config.ws_queue_limit, config.ws_queue_limit_bytes)
         self._in_flight = asyncio.Semaphore(config.ws_in_flight_limit)
         self._subscribers: dict[str, Subscriber] = {}
@@ -113,8 +129,16 @@ class WebSocketSession:
         limit = self._chain.config.ws_subscription_limit
         if len(self._subscribers) >= limit:
             raise RpcError(Errors.LIMIT_EXCEEDED, f"too many subscriptions: at most {limit}")
-        subscriber = Subscriber(quantity(self._chain.new_id()), wanted, self._outbox.put, self._drop)
-        self._subscribers[subscriber.id] = subscriber
+        subscription_id = quantity(self._chain.new_id())
+
+        async def room() -> bool:
+            return await self._outbox.room() and subscription_id in self._subscribers
+
+        start = start_of(wanted)
+        subscriber = Subscriber(
+            subscription_id, wanted, self._outbox.put, self._drop, room, Progress(start or From(0, 0))
+        )
+        self._subscribers[subscription_id] = subscriber
         self._starting.append(subscriber)
         return subscriber.id
 
@@ -137,7 +161,12 @@ class WebSocketSession:
 
     async def _answer(self, body: str | bytes) -> None:
         try:
-            response = await self._dispatcher.respond(body, self)
+            parsed = self._dispatcher.read(body)
+            wait_s = self._take(self._dispatcher.cost(parsed))
+            if wait_s:
+                response = self._dispatcher.refuse(parsed, too_many_requests(wait_s))
+            else:
+                response = await self._dispatcher.answer(parsed, self)
         finally:
             self._in_flight.release()
         if response:
@@ -145,7 +174,11 @@ class WebSocketSession:
         starting, self._starting = self._starting, []
         if not self._outbox.over.is_set():
             for subscriber in starting:
-                self._hub.add(subscriber)
+                if start_of(subscriber.wanted) is None:
+                    self._hub.add(subscriber)
+            for subscriber in starting:
+                if start_of(subscriber.wanted) is not None:
+                    await self._hub.catch_up(subscriber)
 
     async def _write(self) -> None:
         while True:

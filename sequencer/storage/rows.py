@@ -24,6 +24,7 @@ from sequencer.core.keccak import keccak256
 from sequencer.core.receipt import Log, Outcome, decode_receipt
 from sequencer.core.transaction import AccessListEntry, Authorization, DecodedTransaction, Transaction, decode
 from sequencer.core.types import ZERO_ADDRESS, Address, Hash32, Signature
+from sequencer.storage.receipt_logs import logs_of
 
 _RECEIPT: Final = struct.Struct(">QIB20s")
 _SIGNED: Final = struct.Struct(">QQIQIII32s32s32s32sQQ20s65s")
@@ -146,7 +147,7 @@ class StoredTransaction:
 class StoredOutcome:
     """An outcome from the store, of which the receipt is decoded when first asked for."""
 
-    __slots__ = ("_fields", "contract_address", "first_log_index", "gas_used", "receipt")
+    __slots__ = ("_fields", "_logs", "contract_address", "first_log_index", "gas_used", "receipt")
 
     def __init__(self, part: bytes) -> None:
         gas_used, first_log_index, created, contract = _RECEIPT.unpack_from(part)
@@ -155,6 +156,7 @@ class StoredOutcome:
         self.contract_address = Address(contract) if created else None
         self.receipt = part[_RECEIPT.size :]
         self._fields: tuple[bool, int, bytes, tuple[Log, ...]] | None = None
+        self._logs: tuple[Log, ...] | None = None
 
     @property
     def _decoded(self) -> tuple[bool, int, bytes, tuple[Log, ...]]:
@@ -176,7 +178,9 @@ class StoredOutcome:
 
     @property
     def logs(self) -> tuple[Log, ...]:
-        return self._decoded[3]
+        if self._logs is None:
+            self._logs = logs_of(self.receipt)
+        return self._logs
 
     @property
     def outcome_hash(self) -> Hash32:

@@ -6,23 +6,25 @@ that, and ``publish`` sends an event to every subscriber.
 
 # ruff: noqa: ARG002 - the twin need not use everything that the port hands it
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sequencer.channel import Broadcast, Subscription
 from sequencer.core.block import Block, Header
 from sequencer.core.calls import AccountView, CallRequest, CallResult
 from sequencer.core.chain_spec import ChainSpec
-from sequencer.core.errors import Rejected
+from sequencer.core.errors import NonceGap, Rejected
 from sequencer.core.flashblock import Preconfirmation
 from sequencer.core.heads import Heads
-from sequencer.core.keccak import EMPTY_HASH
+from sequencer.core.inspection import AccountProof, SlotProof
+from sequencer.core.keccak import EMPTY_HASH, EMPTY_TRIE_ROOT
 from sequencer.core.ports import StateAt
-from sequencer.core.transaction import Transaction, decode, recover
+from sequencer.core.transaction import AccessListEntry, Transaction, decode, recover
 from sequencer.core.types import ZERO_HASH, Address, Hash32
 from sequencer.core.views import (
     BlockSealed,
     ChainEvent,
+    FlashblockPublished,
     Inclusion,
     LogRecord,
     OpenBlock,
@@ -46,6 +48,16 @@ class MemoryBackend:
         self.blocks: list[Block] = [Block(genesis, (), ())]
         self.open: OpenBlock | None = None
         self.pool: dict[Hash32, Transaction] = {}
+        self.queued: set[Hash32] = set()
+        """Which of the pool are not executable."""
+        self.inspects = True
+        self.proofs: dict[Address, AccountProof] = {}
+        self.access_lists: Callable[[CallRequest], tuple[tuple[AccessListEntry, ...], CallResult]]
+        self.access_lists = lambda _: ((), CallResult(b"", 21_000))
+        self.trace = '{"gas":21000,"failed":false,"returnValue":"","structLogs":[]}'
+        """What every trace is."""
+        self.trace_options: list[Mapping[str, object]] = []
+        self.published: list[FlashblockPublished] = []
         self.promises: dict[Hash32, Preconfirmation] = {}
         self.statuses: dict[Hash32, TransactionStatus] = {}
         self.batches: dict[int, PostedBatch] = {}
@@ -75,6 +87,8 @@ class MemoryBackend:
 
     def publish(self, event: ChainEvent) -> None:
         """Tell subscribers."""
+        if isinstance(event, FlashblockPublished):
+            self.published.append(event)
         self._events.publish(event)
 
     # What the RPC asks.
@@ -104,12 +118,17 @@ class MemoryBackend:
         """A waiting transaction."""
         return self.pool.get(transaction_hash)
 
-    async def submit(self, raw: bytes) -> Hash32:
+    async def submit(self, raw: bytes, *, executable_only: bool = False) -> Hash32:
         """Decode, recover, and keep."""
         await asyncio.sleep(0)
         if self.refusal is not None:
             raise self.refusal
         transaction = recover(decode(raw))
+        if executable_only:
+            (account,) = await self.accounts([transaction.sender], "pending")
+            expected = self.next_nonce(transaction.sender, account.nonce)
+            if transaction.nonce > expected:
+                raise NonceGap(expected, transaction.nonce)
         self.pool[transaction.hash] = transaction
         return transaction.hash
 
@@ -130,6 +149,10 @@ class MemoryBackend:
     def pool_counts(self) -> tuple[int, int]:
         """All of them are pending."""
         return len(self.pool), 0
+
+    def pool_content(self) -> list[tuple[Transaction, bool]]:
+        """All of them are pending, but for those after a gap in ``queued``."""
+        return [(transaction, transaction.hash not in self.queued) for transaction in self.pool.values()]
 
     async def accounts(self, addresses: Sequence[Address], at: StateAt) -> list[AccountView]:
         """Absent accounts are all zero."""
@@ -161,6 +184,44 @@ class MemoryBackend:
         self.calls.append(request)
         return self.answer_estimate(request)
 
+    async def proof(self, address: Address, slots: Sequence[Hash32], number: int) -> AccountProof:
+        """The proof that was set for the account, or that of an absent one."""
+        self._check_state()
+        found = self.proofs.get(address)
+        if found is None:
+            nothing = tuple(SlotProof(slot, 0, ()) for slot in slots)
+            return AccountProof(0, 0, EMPTY_TRIE_ROOT, EMPTY_HASH, (), nothing)
+        return found
+
+    async def create_access_list(
+        self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
+    ) -> tuple[tuple[AccessListEntry, ...], CallResult]:
+        """What ``access_lists`` says."""
+        self._check_state()
+        return self.access_lists(request)
+
+    async def trace_call(
+        self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float, options: Mapping[str, object]
+    ) -> str:
+        """``trace``."""
+        self._check_state()
+        self.calls.append(request)
+        self.trace_options.append(options)
+        return self.trace
+
+    async def trace_transactions(
+        self,
+        number: int,
+        transactions: Sequence[Transaction],
+        wanted: range,
+        deadline_s: float,
+        options: Mapping[str, object],
+    ) -> list[str]:
+        """``trace``, for each."""
+        self._check_state()
+        self.trace_options.append(options)
+        return [self.trace for _ in wanted]
+
     async def logs(
         self,
         from_block: int,
@@ -178,6 +239,10 @@ class MemoryBackend:
     def preconfirmation(self, transaction_hash: Hash32) -> Preconfirmation | None:
         """The promise that was set."""
         return self.promises.get(transaction_hash)
+
+    def flashblocks(self, number: int) -> Sequence[FlashblockPublished]:
+        """Those that were published."""
+        return [event for event in self.published if event.signed.flashblock.block_number == number]
 
     def transaction_status(self, transaction_hash: Hash32) -> TransactionStatus | None:
         """The status that was set."""

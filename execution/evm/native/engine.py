@@ -12,6 +12,7 @@ from typing import Any
 import rollup_sequencer_native as native
 
 from execution.evm.native.errors import rejected, translated
+from execution.evm.native.inspection import NativeInspection, state_number
 from sequencer.core.block import Block, Header, PayloadAttributes, decode_header
 from sequencer.core.calls import AccountView, CallRequest, CallResult
 from sequencer.core.errors import Fatal, Rejected
@@ -30,7 +31,7 @@ class _OpenBlock:
     outcomes: list[Outcome] = field(default_factory=list)
 
 
-class NativeEngine:
+class NativeEngine(NativeInspection):
     """``ExecutionEngine`` on revm, with its state under ``folder``."""
 
     name = "native"
@@ -162,8 +163,3 @@ class NativeEngine:
         if self._block is None:
             raise Fatal("no block is open")
         return self._block
-
-
-def state_number(at: StateAt) -> int | None:
-    """How the extension takes a state: a number, or None for the open block."""
-    return None if isinstance(at, str) else at

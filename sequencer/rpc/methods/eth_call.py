@@ -1,13 +1,13 @@
 """``eth_call`` and ``eth_estimateGas``."""
 
-from sequencer.core.calls import AccountOverride, CallResult
+from sequencer.core.calls import AccountOverride, CallRequest, CallResult
 from sequencer.core.encoding import data, quantity
 from sequencer.core.types import Address
-from sequencer.rpc.block_id import BlockId, Tag, block_id, state_at
+from sequencer.rpc.block_id import BlockId, Tag, block_id
 from sequencer.rpc.call_object import CallObject, call_object, no_block_overrides, state_overrides, with_overrides
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.errors import Errors, RpcError
-from sequencer.rpc.methods.eth_state import kept_history
+from sequencer.rpc.methods.eth_state import kept_history, read_at
 from sequencer.rpc.methods.method import Kind, Method
 from sequencer.rpc.params import Parameter, optional
 from sequencer.rpc.revert import revert_reason
@@ -24,7 +24,7 @@ async def call(
     backend, config = chain.backend, chain.config
     request = with_overrides(wanted.checked(backend.spec.chain_id), overrides)
     with kept_history():
-        at = state_at(backend, block)
+        at = read_at(chain, block)
         result = await backend.call(request, at, config.call_gas_cap, config.call_timeout_s)
     raise_failure(result)
     return data(result.output)
@@ -38,13 +38,18 @@ async def estimate_gas(
     _block_overrides: None,
 ) -> str:
     """The least gas limit with which the transaction succeeds."""
+    request = with_overrides(wanted.checked(chain.backend.spec.chain_id), overrides)
+    return quantity(await required_gas(chain, request, block))
+
+
+async def required_gas(chain: ServedChain, request: CallRequest, block: BlockId) -> int:
+    """As ``estimate_gas``, in gas. Raises ``RpcError`` 3 with the revert data when no limit suffices."""
     backend, config = chain.backend, chain.config
-    request = with_overrides(wanted.checked(backend.spec.chain_id), overrides)
     with kept_history():
-        at = state_at(backend, block)
+        at = read_at(chain, block)
         result = await backend.estimate(request, at, config.call_gas_cap, config.call_timeout_s)
     if isinstance(result, int):
-        return quantity(result)
+        return result
     if result.halt == "out of gas":
         allowance = min(request.gas_limit or backend.spec.gas_limit, config.call_gas_cap)
         raise RpcError(Errors.SERVER, f"gas required exceeds allowance ({allowance})")
@@ -62,14 +67,17 @@ def raise_failure(result: CallResult) -> None:
         raise RpcError(Errors.SERVER, result.halt)
 
 
-_PARAMETERS = (
-    Parameter("transaction", call_object),
-    optional("block", block_id, Tag.LATEST),
-    optional("stateOverrides", state_overrides),
-    optional("blockOverrides", no_block_overrides),
-)
+def _parameters(block: Tag) -> tuple[Parameter, ...]:
+    return (
+        Parameter("transaction", call_object),
+        optional("block", block_id, block),
+        optional("stateOverrides", state_overrides),
+        optional("blockOverrides", no_block_overrides),
+    )
+
 
 METHODS = (
-    Method("eth_call", call, _PARAMETERS, Kind.CALL),
-    Method("eth_estimateGas", estimate_gas, _PARAMETERS, Kind.CALL),
+    Method("eth_call", call, _parameters(Tag.LATEST), Kind.CALL),
+    # What is estimated will run after everything that is pre-confirmed, so that is where it is tried by default.
+    Method("eth_estimateGas", estimate_gas, _parameters(Tag.PENDING), Kind.CALL),
 )

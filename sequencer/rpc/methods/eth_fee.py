@@ -20,12 +20,12 @@ _BLOB_BASE_FEE = "0x1"
 
 def max_priority_fee_per_gas(chain: ServedChain) -> str:
     """A tip per gas that suffices."""
-    return quantity(_suggested_tip(chain))
+    return quantity(suggested_tip(chain))
 
 
 def gas_price(chain: ServedChain) -> str:
     """A legacy gas price that suffices: the base fee of the open block and the suggested tip."""
-    return quantity(chain.backend.next_base_fee() + _suggested_tip(chain))
+    return quantity(chain.backend.next_base_fee() + suggested_tip(chain))
 
 
 def base_fee(chain: ServedChain) -> str:
@@ -113,7 +113,8 @@ def _rewards(chain: ServedChain, header: Header, percentiles: tuple[float, ...])
     return paid
 
 
-def _suggested_tip(chain: ServedChain) -> int:
+def suggested_tip(chain: ServedChain) -> int:
+    """A tip per gas, in wei, that suffices."""
     config, backend = chain.config, chain.backend
     head = backend.heads.unsafe.number
     headers = (backend.header(number) for number in range(max(1, head + 1 - config.fee_sample_blocks), head + 1))

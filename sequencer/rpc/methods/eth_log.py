@@ -1,5 +1,8 @@
 """``eth_getLogs`` and the filters that are polled."""
 
+import asyncio
+from typing import Final
+
 from sequencer.core.encoding import data, parse_quantity, quantity
 from sequencer.core.views import LogRecord
 from sequencer.rpc.block_id import Tag, sealed_number
@@ -13,6 +16,9 @@ from sequencer.rpc.render.json import Json
 from sequencer.rpc.render.log import log_record
 from sequencer.rpc.render.transaction import pooled_transaction
 
+_IN_ONE_TURN: Final = 500
+"""Logs rendered before others get their turn."""
+
 
 async def logs(chain: ServedChain, query: LogQuery) -> list[Json]:
     """The logs of sealed blocks that match. Raises ``RpcError`` naming a smaller range when there are too many."""
@@ -23,7 +29,7 @@ async def logs(chain: ServedChain, query: LogQuery) -> list[Json]:
     if len(records) > limit:
         fits = max(first, records[limit].block_number - 1)
         raise RpcError(Errors.LIMIT_EXCEEDED, f"query exceeds max results {limit}, retry with the range {first}-{fits}")
-    return [log_record(record) for record in records]
+    return await _rendered(records)
 
 
 def new_filter(chain: ServedChain, query: LogQuery) -> str:
@@ -101,7 +107,22 @@ async def _search(chain: ServedChain, query: LogQuery, first: int, last: int) ->
             f"query exceeds max block range {limit}, retry with the range {first}-{first + limit - 1}",
         )
     match = query.match
-    return await chain.backend.logs(first, last, match.addresses, match.topics, chain.config.log_result_limit + 1)
+    try:
+        async with asyncio.timeout(chain.config.log_timeout_s):
+            return await chain.backend.logs(
+                first, last, match.addresses, match.topics, chain.config.log_result_limit + 1
+            )
+    except TimeoutError:
+        raise RpcError(Errors.TIMEOUT, f"{Errors.TIMEOUT.text}: search fewer blocks at once") from None
+
+
+async def _rendered(records: list[LogRecord]) -> list[Json]:
+    """As JSON, some at a time, so that a large answer does not hold others up."""
+    rendered: list[Json] = []
+    for start in range(0, len(records), _IN_ONE_TURN):
+        rendered += [log_record(record) for record in records[start : start + _IN_ONE_TURN]]
+        await asyncio.sleep(0)
+    return rendered
 
 
 def _new_blocks(chain: ServedChain, found: BlockFilter) -> list[str]:
@@ -144,7 +165,7 @@ async def _new_logs(chain: ServedChain, found: LogFilter) -> list[Json]:
         fresh = whole or fresh[:limit]
         found.cursor = min(found.cursor, cut - 1 if whole else cut)
     removed, found.removed = found.removed, []
-    return [log_record(r, removed=True) for r in removed] + [log_record(r) for r in fresh]
+    return [log_record(r, removed=True) for r in removed] + await _rendered(fresh)
 
 
 _QUERY = Parameter("filter", log_query)

@@ -1,9 +1,8 @@
 """``eth_sendRawTransaction`` and its waiting sister (EIP-7966)."""
 
 from sequencer.core.encoding import data
-from sequencer.core.errors import Reason, Rejected, Temporary
+from sequencer.core.errors import NonceGap, Reason, Rejected, Temporary
 from sequencer.core.keccak import keccak256
-from sequencer.core.transaction import decode, recover
 from sequencer.core.types import Hash32
 from sequencer.rpc import params
 from sequencer.rpc.chain import ServedChain
@@ -30,9 +29,10 @@ async def send_raw_transaction_sync(chain: ServedChain, raw: bytes, timeout_ms: 
     answer = _promised(chain, transaction_hash)
     if answer is not None:
         return answer
-    await _refuse_nonce_gap(chain, raw)
     try:
-        await chain.backend.submit(raw)
+        await chain.backend.submit(raw, executable_only=True)
+    except NonceGap as gap:
+        raise RpcError(Errors.SYNC_NONCE_GAP, str(gap), hex(gap.expected)) from None
     except Rejected as error:
         if error.reason is not Reason.ALREADY_KNOWN:
             raise
@@ -55,16 +55,6 @@ def _promised(chain: ServedChain, transaction_hash: Hash32) -> Json | None:
     if inclusion is None or promise is None:
         return None
     return {**receipt(inclusion), "preconfirmation": preconfirmation(promise)}
-
-
-async def _refuse_nonce_gap(chain: ServedChain, raw: bytes) -> None:
-    """A transaction that cannot run yet would only time out, so it is refused before it enters the pool."""
-    transaction = recover(decode(raw))
-    (account,) = await chain.backend.accounts([transaction.sender], "pending")
-    expected = chain.backend.next_nonce(transaction.sender, account.nonce)
-    if transaction.nonce > expected:
-        message = Errors.SYNC_NONCE_GAP.text.format(expected=expected, nonce=transaction.nonce)
-        raise RpcError(Errors.SYNC_NONCE_GAP, message, hex(expected))
 
 
 def _timeout_ms(chain: ServedChain, wanted_ms: int | None) -> int:

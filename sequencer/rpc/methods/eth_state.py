@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from sequencer.core.encoding import data, parse_address, quantity
 from sequencer.core.errors import Malformed, Temporary
+from sequencer.core.ports import StateAt
 from sequencer.core.types import Address, Hash32
 from sequencer.rpc.block_id import BlockId, Tag, block_id, state_at
 from sequencer.rpc.chain import ServedChain
@@ -13,6 +14,17 @@ from sequencer.rpc.methods.method import Kind, Method
 from sequencer.rpc.params import Parameter, list_of, members, optional, storage_slot
 
 SLOTS_LIMIT = 1_024
+
+
+def read_at(chain: ServedChain, block: BlockId) -> StateAt:
+    """The state that a read at ``block`` sees. Raises ``RpcError`` for a block that does not exist.
+
+    At ``latest`` it is everything that is pre-confirmed: a wallet that holds the receipt of a transaction reads
+    its effects next, and reads them at ``latest`` (ADR 003).
+    """
+    if block is Tag.LATEST and chain.config.preconfirmed_latest:
+        return "pending"
+    return state_at(chain.backend, block)
 
 
 @contextmanager
@@ -27,14 +39,14 @@ def kept_history() -> Iterator[None]:
 async def balance(chain: ServedChain, address: Address, block: BlockId) -> str:
     """Wei."""
     with kept_history():
-        (account,) = await chain.backend.accounts([address], state_at(chain.backend, block))
+        (account,) = await chain.backend.accounts([address], read_at(chain, block))
     return quantity(account.balance_wei)
 
 
 async def transaction_count(chain: ServedChain, address: Address, block: BlockId) -> str:
     """The nonce. ``pending`` counts the sender's executable transactions in the pool as well, so that wallets do
-    not use a nonce twice; ``latest`` counts what is pre-confirmed, because a wallet that has the receipt of its
-    last transaction sends the next one from there (ADR 002)."""
+    not use a nonce twice; ``latest`` always counts what is pre-confirmed, because a wallet that has the receipt of
+    its last transaction sends the next one from there (ADR 002)."""
     at = "pending" if block is Tag.LATEST else state_at(chain.backend, block)
     with kept_history():
         (account,) = await chain.backend.accounts([address], at)
@@ -46,13 +58,13 @@ async def transaction_count(chain: ServedChain, address: Address, block: BlockId
 async def code(chain: ServedChain, address: Address, block: BlockId) -> str:
     """The account's code."""
     with kept_history():
-        return data(await chain.backend.code(address, state_at(chain.backend, block)))
+        return data(await chain.backend.code(address, read_at(chain, block)))
 
 
 async def storage_at(chain: ServedChain, address: Address, slot: Hash32, block: BlockId) -> str:
     """The 32 bytes in one slot."""
     with kept_history():
-        (value,) = await chain.backend.storage(address, [slot], state_at(chain.backend, block))
+        (value,) = await chain.backend.storage(address, [slot], read_at(chain, block))
     return data(value)
 
 
@@ -64,7 +76,7 @@ async def storage_values(
         raise invalid_params("empty request")
     if sum(map(len, wanted.values())) > SLOTS_LIMIT:
         raise invalid_params(f"too many slots: at most {SLOTS_LIMIT}")
-    at = state_at(chain.backend, block)
+    at = read_at(chain, block)
     values = {}
     with kept_history():
         for address, slots in wanted.items():

@@ -1,12 +1,16 @@
 """``eth_subscribe`` and ``eth_unsubscribe``: only over a connection that can carry notifications."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from sequencer.core.errors import Malformed
 from sequencer.rpc.chain import ServedChain
+from sequencer.rpc.errors import invalid_params
 from sequencer.rpc.methods.method import Kind, Method
 from sequencer.rpc.params import Parameter, optional
-from sequencer.rpc.subscription_kinds import Wanted, parse_subscription
+from sequencer.rpc.subscription_kinds import Wanted, parse_subscription, start_of
+
+RESUME_LIMIT_BLOCKS: Final = 100_000
+"""How far back a stream may begin."""
 
 
 class Session(Protocol):
@@ -21,9 +25,13 @@ class Session(Protocol):
         ...
 
 
-def subscribe(_: ServedChain, session: Session, kind: str, options: object) -> str:
+def subscribe(chain: ServedChain, session: Session, kind: str, options: object) -> str:
     """The id that notifications will carry."""
-    return session.subscribe(parse_subscription(kind, options))
+    wanted = parse_subscription(kind, options)
+    start = start_of(wanted)
+    if start is not None and start.block_number < chain.backend.heads.unsafe.number - RESUME_LIMIT_BLOCKS:
+        raise invalid_params(f"invalid argument 1: from lies more than {RESUME_LIMIT_BLOCKS} blocks back")
+    return session.subscribe(wanted)
 
 
 def unsubscribe(_: ServedChain, session: Session, subscription_id: str) -> bool:

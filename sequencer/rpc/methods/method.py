@@ -19,6 +19,8 @@ class Kind(Enum):
     """Reads state, or a little of many blocks."""
     CALL = "call"
     """Executes, or reads a lot of state."""
+    TRACE = "trace"
+    """Executes again and records what happens."""
     LOGS = "logs"
     """Searches logs."""
     SEND = "send"
@@ -43,18 +45,21 @@ _WEIGHTS = {
     Kind.CALL: 10,
     Kind.WAIT: 10,
     Kind.LOGS: 20,
+    Kind.TRACE: 50,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """One row of the method table. The handler takes the ``ServedChain`` (and for ``SESSION`` the session)
-    and then the parsed parameters; it returns what the JSON encoder takes."""
+    and then the parsed parameters; it returns what the JSON encoder takes. A method that ``inspects`` exists only
+    with an engine that looks into executions."""
 
     name: str
     handler: Callable[..., object]
     parameters: tuple[Parameter, ...] = ()
     kind: Kind = Kind.MEMORY
+    inspects: bool = False
     awaits: bool = field(init=False)
 
     def __post_init__(self) -> None:

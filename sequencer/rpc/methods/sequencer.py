@@ -5,6 +5,7 @@ from sequencer.core.flashblock import FLASHBLOCK_TYPE
 from sequencer.core.types import Hash32
 from sequencer.rpc import params
 from sequencer.rpc.chain import ServedChain
+from sequencer.rpc.methods import ordering
 from sequencer.rpc.methods.method import Method
 from sequencer.rpc.params import Parameter
 from sequencer.rpc.render import preconfirmation as promises
@@ -36,6 +37,7 @@ def capabilities(chain: ServedChain) -> Json:
         "subscriptions": list(KINDS),
         "transactionTypes": list(TRANSACTION_TYPES),
         "preconfirmation": {"type": FLASHBLOCK_TYPE, "signature": "eip712"},
+        "ordering": ordering.capability(chain),
         "limits": {
             "bodyBytes": quantity(config.body_limit_bytes),
             "batch": quantity(config.batch_limit),

@@ -4,18 +4,26 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from sequencer.rpc.backend import Backend
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.methods import (
+    bundle,
+    debug,
     eth_block,
     eth_call,
     eth_chain,
+    eth_conditional,
     eth_fee,
+    eth_fill,
     eth_log,
+    eth_node,
     eth_send,
     eth_state,
     eth_subscribe,
     eth_transaction,
+    inspection,
     net,
+    ordering,
     sequencer,
     txpool,
     web3,
@@ -36,17 +44,29 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
             *eth_block.METHODS,
             *eth_transaction.METHODS,
             *eth_send.METHODS,
+            *eth_conditional.METHODS,
+            *eth_fill.METHODS,
             *eth_state.METHODS,
             *eth_call.METHODS,
             *eth_fee.METHODS,
             *eth_log.METHODS,
             *eth_subscribe.METHODS,
+            *eth_node.METHODS,
             *net.METHODS,
             *web3.METHODS,
             *txpool.METHODS,
+            *debug.METHODS,
+            *inspection.METHODS,
             *sequencer.METHODS,
+            *ordering.METHODS,
+            *bundle.METHODS,
             Method("rpc_modules", rpc_modules),
         )
     }
 )
 """By name."""
+
+
+def offered(backend: Backend) -> Mapping[str, Method]:
+    """The methods that exist for this chain; any other name is answered as one that nobody has ever heard of."""
+    return METHODS if backend.inspects else {name: row for name, row in METHODS.items() if not row.inspects}

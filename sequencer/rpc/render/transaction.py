@@ -81,7 +81,7 @@ def _body(transaction: Transaction, gas_price: int) -> Json:
         fields["maxFeePerBlobGas"] = quantity(transaction.max_fee_per_blob_gas)
         fields["blobVersionedHashes"] = [data(item) for item in transaction.blob_hashes]
     if kind == 4:
-        fields["authorizationList"] = [_authorization(item) for item in transaction.authorizations]
+        fields["authorizationList"] = [authorization(item) for item in transaction.authorizations]
     return fields
 
 
@@ -90,7 +90,8 @@ def access_list(entries: tuple[AccessListEntry, ...]) -> list[Json]:
     return [{"address": data(e.address), "storageKeys": [data(key) for key in e.storage_keys]} for e in entries]
 
 
-def _authorization(item: Authorization) -> Json:
+def authorization(item: Authorization) -> Json:
+    """A signed EIP-7702 authorization."""
     return {
         "chainId": quantity(item.chain_id),
         "address": data(item.address),

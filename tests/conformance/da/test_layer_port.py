@@ -1,29 +1,66 @@
 """What every DA layer keeps, whichever it is: the obligations of ``DataAvailability``."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from da.ethereum.prover import Prover
 from da.local import LocalLayer
 from da.memory import MemoryLayer
 from sequencer.core.ports import BlobRef, BlobStatus, DataAvailability
+from sequencer.testing.celestia import FakeCelestia
+from tests.l1 import anvil
+from tests.unit.da.celestia_node import layer_on
+from tests.unit.da.ethereum_layer import config_for, settle
+from tests.unit.da.ethereum_layer import layer_on as layer_on_l1
 
 
-def _local(folder: Path) -> DataAvailability:
+@asynccontextmanager
+async def _local(folder: Path) -> AsyncIterator[DataAvailability]:
     layer = LocalLayer(folder / "da")
     layer.open("{}")
-    return layer
+    yield layer
 
 
-def _memory(folder: Path) -> DataAvailability:
-    return MemoryLayer()
+@asynccontextmanager
+async def _memory(folder: Path) -> AsyncIterator[DataAvailability]:
+    yield MemoryLayer()
 
 
-@pytest.fixture(params=[_local, _memory], ids=["local", "memory"])
-def layer(request: pytest.FixtureRequest, tmp_path: Path) -> DataAvailability:
-    make: Callable[[Path], DataAvailability] = request.param
-    return make(tmp_path)
+@asynccontextmanager
+async def _celestia(folder: Path) -> AsyncIterator[DataAvailability]:
+    async with layer_on(FakeCelestia(), folder) as layer:
+        yield layer
+
+
+@asynccontextmanager
+async def _ethereum(data: str) -> AsyncIterator[DataAvailability]:
+    prover = Prover()
+    try:
+        with anvil() as chain:
+            async with layer_on_l1(await settle(chain, prover, config_for(chain, data=data))) as layer:
+                yield layer
+    finally:
+        prover.close()
+
+
+def _blobs(folder: Path) -> AbstractAsyncContextManager[DataAvailability]:
+    return _ethereum("blobs")
+
+
+def _calldata(folder: Path) -> AbstractAsyncContextManager[DataAvailability]:
+    return _ethereum("calldata")
+
+
+@pytest.fixture(
+    params=[_local, _memory, _celestia, _blobs, _calldata], ids=["local", "memory", "celestia", "blobs", "calldata"]
+)
+async def layer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DataAvailability]:
+    make: Callable[[Path], AbstractAsyncContextManager[DataAvailability]] = request.param
+    async with make(tmp_path) as opened:
+        yield opened
 
 
 async def test_what_is_submitted_is_found_fetched_and_listed(layer: DataAvailability) -> None:
@@ -56,6 +93,6 @@ async def test_status_is_at_least_included(layer: DataAvailability) -> None:
 
 
 async def test_a_blob_of_the_largest_size_is_taken(layer: DataAvailability) -> None:
-    blob = bytes(layer.limits().blob_size_bytes)
+    blob = bytes([7]) * layer.limits().blob_size_bytes
     (ref,) = await layer.submit([blob])
     assert await layer.fetch(ref) == blob

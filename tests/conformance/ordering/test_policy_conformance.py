@@ -12,14 +12,19 @@ from sequencer.core.keccak import keccak256
 from sequencer.core.ports import Budget, ReadyTransactions
 from sequencer.core.transaction import Arrival, PooledTransaction, RecoveredTransaction
 from sequencer.core.types import Address
+from sequencer.ordering.ranked import RankedPolicy
 from sequencer.ordering.registry import BUILT_IN, make_policy
 
+HOLDER = Address((2).to_bytes(20, "big"))
 RULES = [
     OrderingRule("fcfs"),
     OrderingRule("priority_fee"),
     OrderingRule("priority_fee", {"window_ms": 1}),
     OrderingRule("round_robin"),
     OrderingRule("round_robin", {"share": 3}),
+    OrderingRule("express_lane"),
+    OrderingRule("express_lane", {"advantage_ms": 2, "holder": "0x" + HOLDER.hex()}),
+    OrderingRule("commit_reveal"),
 ]
 policies = pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.name}{dict(rule.parameters) or ''}")
 UNBOUNDED = Budget(10**12, 10**12, 10**6)
@@ -131,6 +136,52 @@ def test_with_room_for_all_nothing_is_left_behind(rule: OrderingRule, ready: Mem
     assert sorted(map(sequence, picked)) == list(range(sum(map(len, ready.queues.values()))))
 
 
+def ranked(rule: OrderingRule) -> RankedPolicy:
+    policy = make_policy(rule)
+    assert isinstance(policy, RankedPolicy)
+    return policy
+
+
+@policies
+@given(ready=pools(), base_fee=st.integers(0, 4), now_ms=st.integers(1_000, 1_020), budget=budgets)
+def test_a_faster_way_to_pick_gives_the_same(
+    rule: OrderingRule, ready: MemoryReady, base_fee: int, now_ms: int, budget: Budget
+) -> None:
+    priced = MemoryReady(ready.queues, base_fee)
+    policy = ranked(rule)
+    assert policy.pick(priced, budget, now_ms) == RankedPolicy.pick(policy, priced, budget, now_ms)
+
+
+@policies
+@given(ready=pools(), base_fee=st.integers(0, 4), chunks=st.lists(st.integers(1, 4), min_size=1))
+def test_piece_by_piece_comes_to_the_same_as_at_once(
+    rule: OrderingRule, ready: MemoryReady, base_fee: int, chunks: list[int]
+) -> None:
+    """How the builder cuts its work must not show in the order."""
+    whole = ranked(rule).pick(MemoryReady(ready.queues, base_fee), UNBOUNDED, 10**6)
+    policy, left, pieces = ranked(rule), {s: list(q) for s, q in ready.queues.items()}, []
+    for count in [*chunks, *[1] * len(whole)]:
+        for chosen in policy.pick(MemoryReady(left, base_fee), Budget(10**12, 10**12, count), 10**6):
+            policy.placed(chosen)
+            pieces.append(chosen)
+            left[chosen.transaction.sender].pop(0)
+    assert pieces == whole
+
+
+@policies
+@given(ready=pools(), base_fee=st.integers(0, 4))
+def test_what_ranks_first_stands_first(rule: OrderingRule, ready: MemoryReady, base_fee: int) -> None:
+    """At every position stands the smallest rank of those whose turn it is: what the audit repeats."""
+    policy = ranked(rule)
+    left = {sender: list(queue) for sender, queue in ready.queues.items()}
+    for chosen in ranked(rule).pick(MemoryReady(ready.queues, base_fee), UNBOUNDED, 10**6):
+        turns = [(policy.rank(queue[0], base_fee), queue[0]) for queue in left.values() if queue]
+        assert min(rank for rank, _ in turns if rank is not None) == policy.rank(chosen, base_fee)
+        assert policy.floor(chosen) <= (policy.rank(chosen, base_fee) or ())
+        policy.placed(chosen)
+        left[chosen.transaction.sender].pop(0)
+
+
 @policies
 def test_an_empty_pool_gives_an_empty_pick(rule: OrderingRule) -> None:
     empty: ReadyTransactions = MemoryReady({})
@@ -149,17 +200,16 @@ def test_fcfs_lets_nothing_pass_that_could_have_come_before(ready: MemoryReady, 
 
 
 @given(ready=pools(), share=st.integers(1, 4))
-def test_round_robin_gives_every_sender_the_same_share_of_a_round(ready: MemoryReady, share: int) -> None:
+def test_round_robin_gives_nobody_more_than_a_share_before_everybody_had_theirs(ready: MemoryReady, share: int) -> None:
     picked = make_policy(OrderingRule("round_robin", {"share": share})).pick(ready, UNBOUNDED, 0)
-    left = {sender: list(queue) for sender, queue in ready.queues.items()}
-    at = 0
-    while any(left.values()):
-        turns = sorted((queue[0] for queue in left.values() if queue), key=sequence)
-        for turn in turns:
-            queue = left[turn.transaction.sender]
-            expected, left[turn.transaction.sender] = queue[:share], queue[share:]
-            assert picked[at : at + len(expected)] == expected
-            at += len(expected)
+    places = dict.fromkeys(ready.queues, 0)
+    left = {sender: len(queue) for sender, queue in ready.queues.items()}
+    for chosen in picked:
+        sender = chosen.transaction.sender
+        round_ = places[sender] // share
+        assert all(places[other] // share >= round_ for other in places if left[other])
+        places[sender] += 1
+        left[sender] -= 1
 
 
 @given(ready=pools(), window_ms=st.integers(1, 8), base_fee=st.integers(0, 2))
@@ -170,17 +220,13 @@ def test_priority_fee_takes_the_best_payer_of_the_oldest_window(
     priced = MemoryReady(ready.queues, base_fee)
     picked = make_policy(OrderingRule("priority_fee", {"window_ms": window_ms})).pick(priced, UNBOUNDED, 0)
     left = {sender: list(queue) for sender, queue in ready.queues.items()}
-    opened: dict[Address, int] = {}
+
+    def rank(pooled: PooledTransaction) -> tuple[int, int, int]:
+        tip = min(pooled.transaction.max_priority_fee_per_gas, pooled.transaction.max_fee_per_gas - base_fee)
+        return pooled.arrival.received_ms // window_ms, -tip, pooled.arrival.sequence
+
     for chosen in picked:
-
-        def rank(pooled: PooledTransaction) -> tuple[int, int, int]:
-            transaction = pooled.transaction
-            own = pooled.arrival.received_ms // window_ms
-            tip = min(transaction.max_priority_fee_per_gas, transaction.max_fee_per_gas - base_fee)
-            return max(own, opened.get(transaction.sender, 0)), -tip, pooled.arrival.sequence
-
         assert chosen is min((queue[0] for queue in left.values() if queue), key=rank)
-        opened[chosen.transaction.sender] = rank(chosen)[0]
         left[chosen.transaction.sender].pop(0)
 
 

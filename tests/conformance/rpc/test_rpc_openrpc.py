@@ -21,16 +21,28 @@ from tests.vectors import vectors_dir
 ADDRESS = "0x" + USER.hex()
 BLOCK_HASH = "0x" + sample_backend().blocks[1].header.hash.hex()
 
+CALL = {"from": ADDRESS, "to": ADDRESS, "input": "0x"}
+AUTHORIZATION = {"chainId": "0x0", "address": ADDRESS, "nonce": "0x0", "yParity": "0x0", "r": "0x1", "s": "0x1"}
 REQUESTS: list[tuple[str, list[Any]]] = [
+    ("debug_getBadBlocks", []),
+    *[(f"debug_getRaw{what}", ["0x1"]) for what in ("Block", "Header", "Receipts")],
+    ("debug_getRawTransaction", ["0x" + signed(7).hash.hex()]),
+    ("debug_traceBlockByHash", [BLOCK_HASH]),
+    ("debug_traceBlockByNumber", ["0x1"]),
+    ("debug_traceTransaction", ["0x" + signed(6).hash.hex()]),
     ("eth_accounts", []),
     ("eth_baseFee", []),
     ("eth_blobBaseFee", []),
     ("eth_blockNumber", []),
     ("eth_call", [{"to": ADDRESS, "input": "0x"}, "latest"]),
+    ("eth_capabilities", []),
     ("eth_chainId", []),
+    ("eth_config", []),
+    ("eth_createAccessList", [CALL]),
     ("eth_estimateGas", [{"to": ADDRESS}]),
     ("eth_feeHistory", ["0x3", "latest", [20.0, 95]]),
     ("eth_feeHistory", ["0x2", "pending", []]),
+    *[("eth_fillTransaction", [CALL | more]) for more in ({}, {"authorizationList": [AUTHORIZATION]})],
     ("eth_gasPrice", []),
     ("eth_getBalance", [ADDRESS, "pending"]),
     *[("eth_getBlockByHash", [BLOCK_HASH, full]) for full in (True, False)],
@@ -42,6 +54,7 @@ REQUESTS: list[tuple[str, list[Any]]] = [
     ("eth_getCode", [ADDRESS]),
     ("eth_getLogs", [{"fromBlock": "0x0", "toBlock": "latest"}]),
     ("eth_getLogs", [{"blockHash": BLOCK_HASH}]),
+    ("eth_getProof", [ADDRESS, ["0x0", "0x" + "00" * 32]]),
     ("eth_getStorageAt", [ADDRESS, "0x0"]),
     ("eth_getStorageValues", [{ADDRESS: ["0x0", "0x1"]}]),
     *[("eth_getTransactionByBlockHashAndIndex", [BLOCK_HASH, hex(index)]) for index in range(7)],
@@ -57,6 +70,8 @@ REQUESTS: list[tuple[str, list[Any]]] = [
     ("eth_syncing", []),
     ("eth_uninstallFilter", ["0x1"]),
     ("net_version", []),
+    ("txpool_content", []),
+    ("txpool_contentFrom", [ADDRESS]),
     ("txpool_status", []),
 ]
 FILTER_METHODS = ("eth_getFilterChanges", "eth_getFilterLogs")
@@ -126,6 +141,7 @@ FOREIGN = {
     "eth_getTransactionByBlockHashAndIndex/get-block-n": None,
     "eth_getBlockTransactionCountByHash/get-genesis": None,
     "eth_getLogs/filter-with-blockHash": -32000,
+    "debug_traceTransaction/trace-legacy-transfer": -32000,
     "eth_sendRawTransaction/send-legacy-transaction": -32000,
     "eth_sendRawTransaction/send-dynamic-fee-transaction": -32000,
     "eth_feeHistory/fee-history": -32000,

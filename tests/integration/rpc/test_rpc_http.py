@@ -243,3 +243,54 @@ async def test_garbage_instead_of_http() -> None:
     async with serving() as server:
         assert (await server.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n")).startswith(b"HTTP/1.0 400")
         assert (await server.post(CHAIN_ID))[0] == 200
+
+
+BATCH = b"[" + b",".join([CHAIN_ID] * 5) + b"]"
+
+
+@pytest.mark.parametrize("general", [(), ("Expect:",)], ids=["short way", "general way"])
+async def test_an_address_that_asks_too_much_is_told_when_to_come_again(general: tuple[str, ...]) -> None:
+    async with serving(rate_limit_per_ip=1, rate_burst_s=10) as server:
+        for _ in range(2):
+            assert (await server.post(BATCH, *general))[0] == 200
+        status, headers, body = await server.post(CHAIN_ID, *general)
+        assert (status, headers["retry-after"]) == (429, "1")
+        answer = orjson.loads(body)
+        assert (answer["id"], answer["error"]["code"]) == (1, -32005)
+        assert answer["error"]["message"].startswith("rate limit exceeded: try again in ")
+
+
+@pytest.mark.parametrize("general", [(), ("Expect:",)], ids=["short way", "general way"])
+async def test_behind_a_trusted_proxy_each_user_has_a_rate(general: tuple[str, ...]) -> None:
+    async with serving(rate_limit_per_ip=1, rate_burst_s=5, trusted_proxies=("127.0.0.1",)) as server:
+        for user in ("192.0.2.1", "192.0.2.2"):
+            who = f"X-Forwarded-For: 192.0.2.1, {user}"
+            assert (await server.post(BATCH, who, *general))[0] == 200
+            assert (await server.post(BATCH, who, *general))[0] == 429
+
+
+async def test_requests_sent_ahead_do_not_pile_up() -> None:
+    async with serving(body_limit_bytes=4_096) as server:
+        server.backend.hold = asyncio.Event()
+        waits = b'{"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{}]}'
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+        writer.write(head % len(waits) + waits)
+        padded = CHAIN_ID + b" " * 4_000
+        writer.write((head % len(padded) + padded) * 5_000)  # more than the sockets between the two hold
+        await until(lambda: server.backend.calls)
+        assert await _settled(writer) > 0, "the server takes no more: the rest stays on this side"
+        server.backend.hold.set()
+        answers = 0
+        while answers < 5_001:
+            answers += (await reader.read(1 << 16)).count(b'"result"')
+        writer.close()
+
+
+async def _settled(writer: asyncio.StreamWriter) -> int:
+    """How many bytes are still to be sent once the other side reads no more."""
+    before, now = -1, writer.transport.get_write_buffer_size()
+    while before != now:
+        await asyncio.sleep(0.05)
+        before, now = now, writer.transport.get_write_buffer_size()
+    return now

@@ -47,9 +47,16 @@ class PoolMachine(RuleBasedStateMachine):
         return account(self.nonces[sender], self.balances[sender])
 
     def changed(self) -> list[tuple[PooledTransaction, Reason]]:
-        gone = [(d.pooled, d.reason) for d in self.pool.take_changes().dropped]
+        changes = self.pool.take_changes()
+        for pooled in changes.promoted:
+            before = self.held.get(pooled.transaction.hash)
+            if before is not None:
+                assert pooled.arrival.sequence >= before.arrival.sequence, "who waited arrives anew, never earlier"
+                self.held[pooled.transaction.hash] = pooled
+        gone = [(d.pooled, d.reason) for d in changes.dropped]
         for pooled, _ in gone:
-            assert self.held.pop(pooled.transaction.hash) is pooled, "dropped what it did not hold"
+            own = self.held.pop(pooled.transaction.hash)
+            assert own.transaction is pooled.transaction, "dropped what it did not hold"
         return gone
 
     @rule(sender=SENDERS, ahead=st.integers(-1, 7), fee=FEES, size=st.sampled_from([110, 400]))
@@ -197,4 +204,6 @@ class PoolMachine(RuleBasedStateMachine):
 
 
 TestPoolMachine = PoolMachine.TestCase
-TestPoolMachine.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+FUZZING = settings().max_examples > 1_000
+"""`make fuzz`: 10^5 steps instead of some thousands."""
+TestPoolMachine.settings = settings(max_examples=2_000 if FUZZING else 150, stateful_step_count=50, deadline=None)

@@ -4,11 +4,11 @@ First exhaustively: for every way in which a submit can end, one run is counted 
 crash at each of its points. Then at random: many crashes, faults and reorgs in one life, from a seed.
 """
 
-import random
-
 import pytest
 
 from da.memory import Fault, MemoryLayer
+from sequencer.testing.celestia import Fault as CelestiaFault
+from tests.crash import da as campaign
 from tests.unit.da.chains import Shape, make_batches
 from tests.unit.da.world import Crash, Points, World, assert_everything_took_effect_once
 
@@ -40,25 +40,16 @@ async def test_a_crash_at_every_point_leaves_one_copy_of_everything(fault: Fault
         assert_everything_took_effect_once(world)
 
 
+@pytest.mark.parametrize("fault", [CelestiaFault.TIMEOUT_LATE, CelestiaFault.NEVER_LANDS, CelestiaFault.LANDS_TWICE])
+async def test_crashes_at_points_on_celestia_leave_one_copy_of_everything(fault: CelestiaFault) -> None:
+    assert await campaign.celestia_points(fault, every=9) > 5
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_many_crashes_and_faults_on_celestia_leave_one_effective_copy(seed: int) -> None:
+    await campaign.celestia(seed)
+
+
 @pytest.mark.parametrize("seed", range(60))
 async def test_many_crashes_faults_and_reorgs_leave_one_effective_copy_of_everything(seed: int) -> None:
-    rng = random.Random(seed)
-    batches = make_batches(4, per_batch=1, seed=seed)
-    world = World(MemoryLayer(blob_size_bytes=rng.choice((300, 5000)), final_after=rng.randrange(6)), batches)
-    world.layer.plan(rng.choices(list(Fault), k=12))
-    for _ in range(12):
-        service = world.service(Points(rng.randrange(1, 30)), rng)
-        try:
-            await world.run(service, world.now_ms + rng.randrange(1, 3000))
-        except Crash:
-            world.now_ms += rng.randrange(2000)
-        if rng.random() < 0.4:
-            world.reorg(rng.randrange(1, 8))
-        if rng.random() < 0.3:
-            world.layer.inject(rng.randbytes(rng.randrange(200)))
-    survivor = world.service(rng=rng)
-    await world.run(survivor, FOREVER)
-    assert world.is_done(survivor)
-    assert_everything_took_effect_once(world)
-    finalized = [heads.finalized.number for heads in world.heads if heads.finalized]
-    assert finalized == sorted(finalized)
+    await campaign.memory(seed)

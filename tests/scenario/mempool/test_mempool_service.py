@@ -14,7 +14,7 @@ from mempool.config import MempoolConfig
 from mempool.metrics import MempoolMetrics
 from mempool.service import Mempool
 from sequencer.core.calls import AccountView
-from sequencer.core.errors import Reason, Rejected, Temporary
+from sequencer.core.errors import NonceGap, Reason, Rejected, Temporary
 from sequencer.core.keccak import keccak256
 from sequencer.core.ports import EntryRules
 from sequencer.core.transaction import PooledTransaction, Transaction
@@ -145,6 +145,18 @@ async def test_each_gets_its_own_refusal() -> None:
         assert str(results[2]) == "nonce too low: next nonce 5, tx nonce 3"
         assert node.sample("sequencer_mempool_refused_total", reason="wrong_chain") == 1
         assert node.sample("sequencer_mempool_admitted_total", queue="executable") == 1
+
+
+async def test_one_that_may_not_wait_is_refused_when_an_earlier_nonce_is_missing() -> None:
+    async with running() as node:
+        await node.pool.submit(signed(1, 0), executable_only=True)
+        with pytest.raises(NonceGap, match="nonce too high: next nonce 1, tx nonce 2") as gap:
+            await node.pool.submit(signed(1, 2), executable_only=True)
+        assert gap.value.expected == 1
+        assert node.pool.counts() == (1, 0)
+        await node.pool.submit(signed(1, 1), executable_only=True)
+        await node.pool.submit(signed(1, 2), executable_only=True)
+        assert node.pool.counts() == (3, 0)
 
 
 async def test_a_known_one_and_an_oversized_one_cost_no_recovery() -> None:
@@ -348,6 +360,19 @@ async def test_a_flood_of_worthless_transactions_does_not_stop_an_honest_one() -
         assert node.pool.counts() == (1, 0)
         assert honest.arrival.sequence == 0
         assert max(node.recovery.batches) == 16
+
+
+async def test_a_flood_of_bad_signatures_sent_again_and_again_costs_one_recovery_each() -> None:
+    async with running(batch_count=16) as node:
+        bad = [signed(key)[:-33] + b"\xa0" + b"\xff" * 32 for key in range(100, 140)]
+        assert set(await asyncio.gather(*[failed(node, raw) for raw in bad])) == {Reason.INVALID_SENDER}
+        paid = sum(node.recovery.batches)
+        for _ in range(5):
+            flood = [asyncio.ensure_future(failed(node, raw)) for raw in bad]
+            await asyncio.gather(*flood)
+        assert sum(node.recovery.batches) == paid == len(bad)
+        honest = await node.pool.submit(signed(1))
+        assert node.ready() == [honest]
 
 
 def test_hash_of_raw_is_the_hash_of_the_transaction() -> None:

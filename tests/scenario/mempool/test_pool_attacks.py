@@ -129,6 +129,34 @@ def test_replacement_churn_is_paid_for_by_the_bid() -> None:
         rounds += 1
     assert rounds < 50
     assert (pool.held_count, pool.size_bytes) == (1, 110)
+    assert len(with_honest_ones(pool)) == 60
+
+
+def test_churning_replacements_in_a_full_pool_push_nobody_out() -> None:
+    """A replacement takes the place of its own, so however often an attacker bids, others keep theirs."""
+    pool = small_pool()
+    before = with_honest_ones(pool)
+    for attacker in range(1_000, 1_000 + 940 // 4):
+        for nonce in range(4):
+            offer(pool, transfer(attacker, nonce, fee_cap=GWEI))
+    for bid in range(1, 12):
+        for attacker in range(1_000, 1_100):
+            offer(pool, transfer(attacker, bid % 4, fee_cap=GWEI * 2**bid))
+    assert honest_executable(pool) == before
+    assert pool.held_count == 1_000
+
+
+def test_an_account_that_others_can_empty_holds_one_place() -> None:
+    """EIP-7702: with one call the attacker makes all of a delegated account's transactions worthless."""
+    pool = small_pool()
+    before = with_honest_ones(pool)
+    for attacker in range(1_000, 1_200):
+        pool.add(transfer(attacker, 0), 0, 0, account(delegated=True))
+        for nonce in (1, 2):
+            with pytest.raises(Rejected, match="delegated accounts"):
+                pool.add(transfer(attacker, nonce), 0, 0, account(delegated=True))
+    assert pool.held_count == len(before) + 200
+    assert honest_executable(pool) == before
 
 
 @pytest.mark.parametrize("attackers", [3, 250])

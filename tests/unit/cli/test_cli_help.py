@@ -35,18 +35,32 @@ ALL = dict(commands(parser()))
 
 def test_the_commands_are_these() -> None:
     assert sorted(" ".join(path) for path in ALL) == [
+        "audit",
         "config",
         "config check",
         "config reference",
         "config show",
+        "db",
+        "db verify",
         "derive",
         "devnet",
+        "evidence",
+        "evidence build",
+        "evidence submit",
+        "evidence verify",
+        "evidence watch",
+        "guard",
+        "guard export",
+        "guard import",
         "init",
         "keys",
         "keys import",
         "keys list",
         "keys new",
+        "preconf",
+        "preconf verify",
         "run",
+        "statetest",
         "version",
     ]
 

@@ -43,29 +43,44 @@ class Shape:
     transaction_bytes: int = 120
 
 
-def make_blocks(count: int, seed: int = 0, shape: Shape | None = None, term: int = 1) -> list[BatchBlock]:
-    """A chain of ``count`` blocks on genesis. Without a shape, blocks of all sizes, empty ones too."""
-    rng = random.Random(seed)
-    blocks: list[BatchBlock] = []
-    parent, flashblock_parent, arrival = GENESIS.hash, GENESIS.hash, 0
-    for number in range(1, count + 1):
+class ChainMaker:
+    """Makes one block on top of the other."""
+
+    def __init__(self, seed: int = 0, term: int = 1) -> None:
+        self._rng = random.Random(seed)
+        self._term = term
+        self._number = 0
+        self._parent = self._flashblock_parent = GENESIS.hash
+        self._arrival = 0
+
+    def next(self, shape: Shape | None = None) -> BatchBlock:
+        """The next block. Without a shape, of any size, empty too."""
+        rng = self._rng
+        self._number += 1
         this = shape or Shape(rng.randrange(4), rng.randrange(1, 5), rng.choice((1, 60, 130, 700)))
         attributes = PayloadAttributes(
-            number=number,
-            parent_hash=parent,
-            timestamp=START_S + number,
+            number=self._number,
+            parent_hash=self._parent,
+            timestamp=START_S + self._number,
             gas_limit=30_000_000,
             base_fee_per_gas=10**9 + rng.randrange(10**6),
             coinbase=Address(b"\x0f" * 20),
             prev_randao=Hash32(rng.randbytes(32)),
             extra_data=keccak256(b"fcfs"),
-            term=term,
+            term=self._term,
         )
-        entries, flashblock_parent, arrival = _make_flashblocks(rng, attributes, this, flashblock_parent, arrival)
+        entries, self._flashblock_parent, self._arrival = _make_flashblocks(
+            rng, attributes, this, self._flashblock_parent, self._arrival
+        )
         block = BatchBlock(attributes, entries, Hash32(rng.randbytes(32)), Hash32(rng.randbytes(32)))
-        parent = block.hash
-        blocks.append(block)
-    return blocks
+        self._parent = block.hash
+        return block
+
+
+def make_blocks(count: int, seed: int = 0, shape: Shape | None = None, term: int = 1) -> list[BatchBlock]:
+    """A chain of ``count`` blocks on genesis. Without a shape, blocks of all sizes, empty ones too."""
+    maker = ChainMaker(seed, term)
+    return [maker.next(shape) for _ in range(count)]
 
 
 def _make_flashblocks(

@@ -11,6 +11,12 @@ from pathlib import Path
 from da import blob, body, codec, compression, submission
 from da.batcher import BatchTip, close
 from da.blocks import BatchBlock
+from da.celestia import namespace
+from da.celestia.commitment import commitment
+from da.ethereum import inbox, journal
+from da.ethereum.inbox import Place
+from da.ethereum.journal import Sent
+from da.ethereum.transaction import Fees
 from da.submission import Submission
 from sequencer.core import entries, merkle, secp256k1
 from sequencer.core.batch import BATCH_HEADER_TYPE, flashblock_place_leaf
@@ -39,6 +45,7 @@ from sequencer.core.types import Address
 GOLDEN = Path(__file__).parents[2] / "golden" / "wire.json"
 
 KEY = keccak256(b"wire example key")
+NAMESPACE = namespace.from_name(b"\x01sequence")
 GENESIS_HASH = keccak256(b"wire example genesis")
 DOMAIN = Domain(4242, Address(bytes(18) + b"\x08\x01"), GENESIS_HASH)
 TRANSACTIONS = (b"\x02first example transaction", b"\x02second")
@@ -115,13 +122,24 @@ def vectors() -> dict[str, bytes]:
         "body": body.encode([BLOCK]),
         "batch": BATCH.encoded,
         "frame": blob.pack(HEADER.struct_hash, b"a batch", 64)[0],
+        "celestiaNamespace": NAMESPACE,
+        "celestiaCommitment": commitment(NAMESPACE, blob.pack(HEADER.struct_hash, b"a batch", 64)[0]),
+        "inboxPostBlobs": inbox.post_blobs(HEADER.struct_hash),
+        "inboxPostCalldata": inbox.post_calldata(HEADER.struct_hash, b"a batch"),
         "outboxRow": submission.encode(_submission()),
+        "l1JournalRow": journal.encode(_sent()),
     }
 
 
 def _submission() -> Submission:
-    prepared = Submission.prepare(HEADER, 500, 1 << 20, 1_700_000_003_000)
-    return prepared.attempted(1_700_000_003_005, 8).submitted((BlobRef("local", 9, keccak256(b"blob")),))
+    prepared = Submission.prepare(BATCH, 500, 1 << 20, 1_700_000_003_000)
+    submitted = prepared.attempted(1_700_000_003_005, 8).submitted((BlobRef("celestia", 9, keccak256(b"blob")),))
+    return submitted.included(fee=7_300, fee_unit="utia")
+
+
+def _sent() -> Sent:
+    versioned_hash, transaction = keccak256(b"versioned hash"), keccak256(b"transaction")
+    return Sent(5, HEADER.struct_hash, Place.BLOBS, (versioned_hash,), (transaction,), Fees(21 * 10**9, 10**9, 2))
 
 
 def _struct_preimage(type_text: str, struct: object) -> bytes:

@@ -6,6 +6,7 @@ after any of them. What died is gone; disk, layer and clock stay.
 
 import random
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
@@ -13,7 +14,6 @@ from da.codec import SignedBatch
 from da.config import SubmitterConfig
 from da.derive import AcceptedBatch
 from da.inclusion import DaHeads
-from da.memory import MemoryLayer
 from da.metrics import DaMetrics
 from da.service import DaService
 from sequencer.core.errors import Temporary
@@ -132,10 +132,26 @@ class MortalLayer:
         return self._layer.blobs(from_height)
 
 
+class WorldLayer(DataAvailability, Protocol):
+    """A layer that tests can push around."""
+
+    def advance(self) -> None:
+        """Time passes there."""
+
+    def reorg(self, depth: int) -> None:
+        """Its newest heights are replaced, as far as they are not final."""
+
+    def inject(self, blob: bytes) -> None:
+        """Somebody else's blob lands."""
+
+    def contents(self) -> list[tuple[BlobRef, bytes]]:
+        """Every blob that stands there now, in order."""
+
+
 class World:
     """What outlives processes, and what was ever said about heads."""
 
-    def __init__(self, layer: MemoryLayer, batches: Sequence[SignedBatch], config: SubmitterConfig = CONFIG) -> None:
+    def __init__(self, layer: WorldLayer, batches: Sequence[SignedBatch], config: SubmitterConfig = CONFIG) -> None:
         self.layer = layer
         self.batches = batches
         self.config = config
@@ -158,6 +174,10 @@ class World:
         """The layer's newest heights are gone, as far as they are not final."""
         self._derivable_before = max(self._derivable_before, derived_block(self.layer))
         self.layer.reorg(depth)
+
+    def inject(self, blob: bytes) -> None:
+        """Somebody else's blob lands among ours."""
+        self.layer.inject(blob)
 
     def service(self, points: Points | None = None, rng: random.Random | None = None) -> DaService:
         """A new process, which may die at one of ``points``."""
@@ -193,7 +213,7 @@ class World:
         return finalized is not None and finalized.number == self.batches[-1].header.last_block
 
 
-def derived_block(layer: MemoryLayer) -> int:
+def derived_block(layer: WorldLayer) -> int:
     """How far the chain can be derived from the layer as it is."""
     target = derivation()
     for ref, blob in layer.contents():

@@ -169,9 +169,7 @@ class TestDelegatedAccounts:
         gapped = "gapped-nonce tx from delegated accounts"
         assert refusal(pool, transfer(nonce=1), view) == gapped
         add(pool, transfer(nonce=0, fee_cap=100), view)
-        assert refusal(pool, transfer(nonce=1), view) == (
-            "in-flight transaction limit reached for delegated accounts"
-        )
+        assert refusal(pool, transfer(nonce=1), view) == ("in-flight transaction limit reached for delegated accounts")
         add(pool, transfer(nonce=0, fee_cap=110), view)
 
 

@@ -77,7 +77,10 @@ def test_nobody_takes_the_name_of_a_built_in_policy() -> None:
     assert isinstance(make_policy(OrderingRule("fcfs")), FirstComeFirstServed)
 
 
-KNOWN = ["broken", "fcfs", "impostor", "newest", "priority_fee", "round_robin", "twice"]
+KNOWN = [
+    *["broken", "commit_reveal", "express_lane", "fcfs", "impostor"],
+    *["newest", "priority_fee", "round_robin", "twice"],
+]
 WRONG = [
     (
         OrderingRule("lottery"),

@@ -23,6 +23,7 @@ from tests.unit.rpc.sample_chain import dispatcher, sample_backend, signed
         (Errors.INTERNAL, -32603),
         (Errors.SERVER, -32000),
         (Errors.TIMEOUT, -32002),
+        (Errors.CONDITION_FAILED, -32003),
         (Errors.RESPONSE_TOO_LARGE, -32003),
         (Errors.LIMIT_EXCEEDED, -32005),
         (Errors.REVERTED, 3),
@@ -38,7 +39,7 @@ def test_codes(kind: Errors, code: int) -> None:
 
 
 def test_every_kind_is_in_the_table_above() -> None:
-    assert len(Errors) == 17
+    assert len(Errors) == 18
 
 
 @pytest.mark.parametrize("reason", Reason)

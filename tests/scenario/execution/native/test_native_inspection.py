@@ -1,5 +1,6 @@
 """Proofs, access lists and traces of the native engine, on a chain of a few blocks."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,10 +72,8 @@ headers: list[Header] = []
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_a_proof_leads_from_the_state_root_to_the_value(chain: Chain, number: int) -> None:
-    from execution.evm.native import inspection
-
     slots = [Hash32(word(slot)) for slot in range(6)]
-    found = inspection.proof(chain.engine, STORE, slots, number)
+    found = chain.engine.proof(STORE, slots, number)
     account = proven(headers[number].state_root, STORE, found.nodes)
     assert account == rlp.encode([b"\x01", b"", found.storage_root, found.code_hash])
     for slot in found.slots:
@@ -84,31 +83,25 @@ def test_a_proof_leads_from_the_state_root_to_the_value(chain: Chain, number: in
 
 
 def test_a_proof_of_absence(chain: Chain) -> None:
-    from execution.evm.native import inspection
-
     nobody = Address(b"\x33" * 20)
-    found = inspection.proof(chain.engine, nobody, [Hash32(word(1))], 2)
+    found = chain.engine.proof(nobody, [Hash32(word(1))], 2)
     assert proven(headers[2].state_root, nobody, found.nodes) is None
     assert (found.nonce, found.balance_wei, found.storage_root) == (0, 0, EMPTY_TRIE_ROOT)
     with pytest.raises(Temporary):
-        inspection.proof(chain.engine, nobody, [], 4)
+        chain.engine.proof(nobody, [], 4)
 
 
 def test_an_access_list_names_what_a_call_touches_and_makes_it_no_dearer_to_find(chain: Chain) -> None:
-    from execution.evm.native import inspection
-
     request = CallRequest(to=FORWARD, data=words(STORE, 9, 9))
-    entries, result = inspection.create_access_list(chain.engine, request, 3, 10**6, 10.0)
+    entries, result = chain.engine.create_access_list(request, 3, 10**6, 10.0)
     assert [(entry.address, entry.storage_keys) for entry in entries] == [(STORE, (word(9),))]
     assert result.succeeded
 
 
 def test_a_call_trace_shows_the_calls_within(chain: Chain) -> None:
-    from execution.evm.native import inspection
-
     user = chain.users[1]
     block = chain.block(user.send(STORE, 0, words(1, 1)), user.send(FORWARD, 0, words(LOG, 3, 4)))
-    (trace,) = inspection.trace_transactions(chain.engine, 4, block.transactions, range(1, 2), 10.0, CALLS)
+    (trace,) = [json.loads(t) for t in chain.engine.trace_transactions(4, block.transactions, range(1, 2), 10.0, CALLS)]
     assert (trace["type"], trace["from"], trace["to"]) == ("CALL", "0x" + user.address.hex(), "0x" + FORWARD.hex())
     assert int(trace["gasUsed"], 16) == block.outcomes[1].gas_used
     (inner,) = trace["calls"]
@@ -117,23 +110,21 @@ def test_a_call_trace_shows_the_calls_within(chain: Chain) -> None:
 
 
 def test_a_state_trace_shows_before_and_after(chain: Chain) -> None:
-    from execution.evm.native import inspection
-
     block = chain.block(chain.users[1].send(STORE, 0, words(1, 99)), chain.users[2].send(STORE, 0, words(1, 98)))
-    traces = inspection.trace_transactions(chain.engine, 4, block.transactions, range(2), 10.0, STATE)
+    traces = [json.loads(t) for t in chain.engine.trace_transactions(4, block.transactions, range(2), 10.0, STATE)]
     key = "0x" + word(1).hex()
     store = "0x" + STORE.hex()
     assert [int(trace[store]["storage"][key], 16) for trace in traces] == [31, 99]
-    changes = inspection.trace_transactions(chain.engine, 4, block.transactions, range(1, 2), 10.0, DIFFERENCE)
+    changes = [
+        json.loads(t) for t in chain.engine.trace_transactions(4, block.transactions, range(1, 2), 10.0, DIFFERENCE)
+    ]
     assert int(changes[0]["pre"][store]["storage"][key], 16) == 99
     assert int(changes[0]["post"][store]["storage"][key], 16) == 98
 
 
 def test_an_instruction_trace_shows_every_step(chain: Chain) -> None:
-    from execution.evm.native import inspection
-
     request = CallRequest(to=STORE, data=words(1, 2))
-    trace = inspection.trace_call(chain.engine, request, "pending", 10**6, 10.0, {})
+    trace = json.loads(chain.engine.trace_call(request, "pending", 10**6, 10.0, {}))
     assert [step["op"] for step in trace["structLogs"]] == [
         "PUSH1", "CALLDATALOAD", "PUSH0", "CALLDATALOAD", "SSTORE", "STOP",
     ]  # fmt: skip
@@ -141,10 +132,8 @@ def test_an_instruction_trace_shows_every_step(chain: Chain) -> None:
 
 
 def test_a_trace_is_stopped_in_time_and_refuses_what_it_does_not_know(chain: Chain) -> None:
-    from execution.evm.native import inspection
-
     request = CallRequest(to=LOOP)
     with pytest.raises(DeadlineExceeded):
-        inspection.trace_call(chain.engine, request, "pending", 10**12, 0.1, CALLS)
+        chain.engine.trace_call(request, "pending", 10**12, 0.1, CALLS)
     with pytest.raises(Rejected):
-        inspection.trace_call(chain.engine, request, "pending", 10**6, 1.0, {"tracer": "unheardTracer"})
+        chain.engine.trace_call(request, "pending", 10**6, 1.0, {"tracer": "unheardTracer"})

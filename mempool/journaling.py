@@ -1,0 +1,121 @@
+"""Writes accepted transactions to the journal, many at a time and beside the event loop.
+
+A transaction is answered once it is written, so whatever a user was told was accepted survives ``kill -9``.
+Building does not wait for it: who waits for a pre-confirmation loses nothing.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from mempool.journal import Journal, Recovered
+from mempool.metrics import MempoolMetrics
+from sequencer.core.errors import Temporary
+from sequencer.core.transaction import PooledTransaction
+
+_log = structlog.get_logger()
+
+_GROWTH: Final = 2
+"""The file is written anew when it is this many times as large as what the pool holds, and the limit."""
+Answer = asyncio.Future[PooledTransaction]
+
+
+class JournalWriter:
+    """One coroutine that writes. ``contents`` and ``live_bytes`` tell what the pool holds."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        contents: Callable[[], list[PooledTransaction]],
+        live_bytes: Callable[[], int],
+        limit_bytes: int,
+        metrics: MempoolMetrics,
+    ) -> None:
+        self._journal = journal
+        self._contents = contents
+        self._live_bytes = live_bytes
+        self._limit_bytes = limit_bytes
+        self._metrics = metrics
+        self._waiting: list[tuple[PooledTransaction, Answer | None]] = []
+        self._work = asyncio.Event()
+        self._copying: asyncio.Task[bool] | None = None
+
+    async def open(self) -> Recovered:
+        """What an earlier process left."""
+        recovered = await asyncio.to_thread(self._journal.open)
+        if recovered.damaged_bytes:
+            _log.warning("mempool journal: a damaged tail was cut off", size_bytes=recovered.damaged_bytes)
+        return recovered
+
+    def add(self, pooled: PooledTransaction, answer: Answer | None) -> None:
+        """Write it soon, then answer."""
+        self._waiting.append((pooled, answer))
+        self._work.set()
+
+    async def run(self) -> None:
+        """Write until cancelled; what waits then is written and answered before this returns."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while True:
+                    await self._work.wait()
+                    self._work.clear()
+                    while self._waiting:
+                        await self._write()
+                    await self._keep_small(tasks)
+        finally:
+            batch, self._waiting = self._waiting, []
+            await asyncio.to_thread(self._finish, [pooled for pooled, _ in batch])
+            _answer(batch)
+
+    async def _write(self) -> None:
+        batch, self._waiting = self._waiting, []
+        try:
+            await asyncio.to_thread(self._journal.append, [pooled for pooled, _ in batch])
+        except Temporary as error:
+            self._failed(error)
+        finally:
+            _answer(batch)
+
+    def _finish(self, left: list[PooledTransaction]) -> None:
+        try:
+            self._journal.append(left)
+        except Temporary as error:
+            self._failed(error)
+        self._journal.close()
+
+    async def _keep_small(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin or finish writing the file anew."""
+        if self._copying is None:
+            if self._journal.size_bytes > max(self._limit_bytes, _GROWTH * self._live_bytes()):
+                self._journal.begin_copy()
+                self._copying = tasks.create_task(self._copy(self._contents()))
+        elif self._copying.done():
+            copied, self._copying = self._copying.result(), None
+            if copied:
+                try:
+                    await asyncio.to_thread(self._journal.finish_copy)
+                except Temporary as error:
+                    self._failed(error)
+
+    async def _copy(self, contents: list[PooledTransaction]) -> bool:
+        try:
+            await asyncio.to_thread(self._journal.write_copy, contents)
+        except Temporary as error:
+            self._failed(error)
+            return False
+        finally:
+            self._work.set()
+        return True
+
+    def _failed(self, error: Temporary) -> None:
+        """The transactions are in the pool all the same; a crash now would lose them."""
+        self._metrics.journal_errors.inc()
+        _log.error("mempool journal cannot be written", error=str(error))
+
+
+def _answer(batch: list[tuple[PooledTransaction, Answer | None]]) -> None:
+    for pooled, answer in batch:
+        if answer is not None and not answer.done():
+            answer.set_result(pooled)

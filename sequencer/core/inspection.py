@@ -1,0 +1,70 @@
+"""Looking into state and executions, beyond what every engine offers: proofs, access lists, traces.
+
+An engine that has these methods offers the port ``Inspection``, and is found to by ``isinstance``; with any other
+engine the methods of JSON-RPC that need it do not exist.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from sequencer.core.calls import CallRequest, CallResult
+from sequencer.core.ports import StateAt
+from sequencer.core.transaction import AccessListEntry, Transaction
+from sequencer.core.types import Address, Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class SlotProof:
+    """A slot's value and the nodes of the storage trie that prove it, root first."""
+
+    slot: Hash32
+    value: int
+    nodes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountProof:
+    """An account and the nodes of the state trie that prove it or its absence, root first (EIP-1186)."""
+
+    nonce: int
+    balance_wei: int
+    storage_root: Hash32
+    code_hash: Hash32
+    nodes: tuple[bytes, ...]
+    slots: tuple[SlotProof, ...]
+
+
+@runtime_checkable
+class Inspection(Protocol):
+    """What an engine may offer besides ``ExecutionEngine``. Reads, from any thread."""
+
+    def proof(self, address: Address, slots: Sequence[Hash32], number: int) -> AccountProof:
+        """The proof in the state after block ``number``. Raises ``Temporary`` for a state that is not kept.
+
+        May cost as much as the blocks since then changed: callers limit how far back it may be asked.
+        """
+        ...
+
+    def create_access_list(
+        self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
+    ) -> tuple[tuple[AccessListEntry, ...], CallResult]:
+        """What the call touches, without sender, recipient and precompiles, and the result with that list in place."""
+        ...
+
+    def trace_call(
+        self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float, options: Mapping[str, object]
+    ) -> str:
+        """The trace of a call, as JSON text in geth's shape for these options."""
+        ...
+
+    def trace_transactions(
+        self,
+        number: int,
+        transactions: Sequence[Transaction],
+        wanted: range,
+        deadline_s: float,
+        options: Mapping[str, object],
+    ) -> list[str]:
+        """Traces, as JSON text, of the ``wanted`` transactions of sealed block ``number``, given all of them."""
+        ...

@@ -1,0 +1,222 @@
+"""What a user was told was accepted is there after the process died, in its old order and by the rules of today."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+from prometheus_client import CollectorRegistry
+
+from mempool.bundles import ORIGIN_BUNDLE, BundleTerms
+from mempool.config import MempoolConfig
+from mempool.journal import Journal
+from mempool.metrics import MempoolMetrics
+from mempool.service import Mempool
+from sequencer.core.errors import Reason, Rejected
+from sequencer.core.keccak import keccak256
+from sequencer.core.transaction import PooledTransaction
+from tests.scenario.mempool.test_mempool_service import Chain, CountingRecovery
+from tests.unit.mempool.makers import CHAIN_ID, GWEI, RULES, TARGET, account, private_key, sender_of, signed
+
+
+class Process:
+    """One life of a node's pool over a journal that outlives it."""
+
+    def __init__(self, path: Path, **limits: int) -> None:
+        self.chain = Chain()
+        self.recovery = CountingRecovery()
+        self.registry = CollectorRegistry()
+        self.now_ms = 1_000_000
+        self.journal = Journal(path)
+        self.pool = Mempool(
+            replace(MempoolConfig(), **limits),
+            self.recovery,
+            self.chain.accounts,
+            lambda: RULES,
+            lambda: self.now_ms,
+            MempoolMetrics(self.registry),
+            self.journal,
+        )
+        self.changed = asyncio.Event()
+        self.pool.on_pooled = lambda _pooled, _executable: self.changed.set()
+
+    def ready(self) -> list[PooledTransaction]:
+        return list(self.pool.ready().heads())
+
+
+@asynccontextmanager
+async def running(process: Process) -> AsyncIterator[Process]:
+    task = asyncio.ensure_future(process.pool.run())
+    try:
+        yield process
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def settled(process: Process, count: int) -> None:
+    """Until so many transactions are in the pool."""
+    while sum(process.pool.counts()) < count:
+        process.changed.clear()
+        await process.changed.wait()
+
+
+async def test_accepted_transactions_come_back_with_their_arrivals(tmp_path: Path) -> None:
+    async with running(Process(tmp_path / "journal")) as first:
+        for key in (3, 1, 2):
+            first.now_ms += 10
+            await first.pool.submit(signed(key))
+        before = first.ready()
+        (tmp_path / "crashed").write_bytes((tmp_path / "journal").read_bytes())  # as kill -9 leaves it
+    async with running(Process(tmp_path / "crashed")) as second:
+        await settled(second, 3)
+        assert [(p.transaction.hash, p.arrival) for p in second.ready()] == [
+            (p.transaction.hash, p.arrival) for p in before
+        ]
+        late = await second.pool.submit(signed(4))
+        assert late.arrival.sequence > before[-1].arrival.sequence
+        with pytest.raises(Rejected, match="already known"):
+            await second.pool.submit(signed(1))
+
+
+async def test_an_answer_means_that_it_is_written(tmp_path: Path) -> None:
+    async with running(Process(tmp_path / "journal")) as process:
+        raws = [signed(key, nonce) for key in (1, 2) for nonce in range(3)]
+        await asyncio.gather(*map(process.pool.submit, raws))
+        content = (tmp_path / "journal").read_bytes()
+        assert all(raw in content for raw in raws)
+
+
+async def test_the_rules_of_today_decide_who_comes_back(tmp_path: Path) -> None:
+    async with running(Process(tmp_path / "journal")) as first:
+        for key, nonce in ((1, 0), (2, 0), (3, 0)):
+            await first.pool.submit(signed(key, nonce))
+    second = Process(tmp_path / "journal")
+    second.chain.state[sender_of(1)] = account(1)
+    second.chain.state[sender_of(2)] = account(0, 1)
+    async with running(second):
+        await settled(second, 1)
+        assert [p.transaction.sender for p in second.ready()] == [sender_of(3)]
+
+
+async def test_the_file_stays_small_while_transactions_come_and_go(tmp_path: Path) -> None:
+    async with running(Process(tmp_path / "journal", journal_size_bytes=3_000)) as process:
+        kept = await process.pool.submit(signed(9))
+        sizes = []
+        for nonce in range(120):
+            pooled = await process.pool.submit(signed(1, nonce))
+            process.pool.stage([pooled])
+            process.chain.state[sender_of(1)] = account(nonce + 1)
+            process.pool.included([pooled], {sender_of(1): account(nonce + 1)})
+            sizes.append((tmp_path / "journal").stat().st_size)
+        assert max(sizes) < 8_000 < 120 * 130
+    async with running(Process(tmp_path / "journal")) as second:
+        await settled(second, 1)
+        assert second.ready()[0].transaction.hash == kept.transaction.hash
+
+
+async def test_a_disk_that_refuses_costs_the_journal_and_not_the_transaction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(Process(tmp_path / "journal")) as process:
+        await process.pool.submit(signed(1))
+
+        def full(*_: object) -> int:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("os.write", full)
+        pooled = await process.pool.submit(signed(2))
+        monkeypatch.undo()
+        assert process.pool.is_pending(pooled.transaction.hash)
+        assert process.registry.get_sample_value("sequencer_mempool_journal_errors_total") == 1
+
+
+async def test_shutdown_writes_what_still_waits(tmp_path: Path) -> None:
+    async with running(Process(tmp_path / "journal")) as process:
+        await process.pool.submit(signed(1))
+        pending = [asyncio.ensure_future(process.pool.submit(signed(key))) for key in (2, 3)]
+        await settled(process, 3)
+    await asyncio.gather(*pending, return_exceptions=True)
+    async with running(Process(tmp_path / "journal")) as second:
+        await settled(second, 3)
+
+
+async def test_one_that_waited_arrives_when_its_wait_is_over(tmp_path: Path) -> None:
+    """Its receipt says when it could be served first, not when it was first heard of."""
+    async with running(Process(tmp_path / "journal")) as process:
+        gapped = await process.pool.submit(signed(1, 1))
+        assert process.pool.arrival(gapped.transaction.hash) is None, "nothing to hold the sequencer to yet"
+        other = await process.pool.submit(signed(2, 0))
+        first = await process.pool.submit(signed(1, 0))
+        arrivals = [process.pool.arrival(p.transaction.hash) for p in (other, first, gapped)]
+        numbers = [arrival.sequence for arrival in arrivals if arrival]
+        assert len(numbers) == 3
+        assert numbers == sorted(numbers)
+        process.pool.stage([first])
+        process.pool.included([first], {})
+        assert process.pool.arrival(first.transaction.hash) == first.arrival, "remembered for a while"
+
+
+async def test_a_bundle_is_checked_at_the_door(tmp_path: Path) -> None:
+    async with running(Process(tmp_path / "journal")) as process:
+        woken = asyncio.ensure_future(process.pool.wait_ready())
+        await process.pool.submit_bundle([signed(1), signed(2)], BundleTerms())
+        await woken
+        bundle = process.pool.bundles.next()
+        assert bundle is not None
+        (arrival,) = {pooled.arrival for pooled in bundle.transactions}
+        assert arrival.origin == ORIGIN_BUNDLE
+        for raws, reason in (
+            ([signed(1), signed(2)], Reason.ALREADY_KNOWN),
+            ([signed(1), b"\x02junk"], Reason.MALFORMED),
+            ([signed(3, gas=20_000_000), signed(4, gas=20_000_000)], Reason.GAS_LIMIT),
+            ([signed(key) for key in range(1, 18)], Reason.MALFORMED),
+        ):
+            with pytest.raises(Rejected) as refused:
+                await process.pool.submit_bundle(raws, BundleTerms())
+            assert refused.value.reason is reason
+        process.pool.stop_accepting("stopping")
+        with pytest.raises(Rejected, match="not accepting"):
+            await process.pool.submit_bundle([signed(5)], BundleTerms())
+
+
+async def test_one_that_was_placed_in_a_bundle_leaves_the_pool_too(tmp_path: Path) -> None:
+    async with running(Process(tmp_path / "journal")) as process:
+        own = await process.pool.submit(signed(1))
+        follower = await process.pool.submit(signed(1, 1))
+        await process.pool.submit_bundle([signed(1)], BundleTerms())
+        bundle = process.pool.bundles.next()
+        assert bundle is not None
+        told: list[Reason] = []
+        process.pool.on_dropped = lambda _, reason: told.append(reason)
+        process.pool.stage([own])
+        process.pool.included(bundle.transactions, {sender_of(1): account(1)})
+        assert process.pool.counts() == (1, 0)
+        assert process.ready() == [follower]
+        assert told == []
+
+
+async def test_a_bad_signature_is_paid_for_once(tmp_path: Path) -> None:
+    async with running(Process(tmp_path / "journal")) as process:
+        good = signed(1)
+        bad = good[:-33] + b"\xa0" + b"\xff" * 32  # s beyond the order
+        for _ in range(3):
+            with pytest.raises(Rejected, match="invalid sender"):
+                await process.pool.submit(bad)
+        assert process.recovery.batches == [1]
+        assert process.pool.dropped(keccak256(bad)) is Reason.INVALID_SENDER
+
+
+async def test_authorizations_are_recovered_beside_the_event_loop(tmp_path: Path) -> None:
+    authorization = Account.sign_authorization({"chainId": CHAIN_ID, "address": TARGET, "nonce": 0}, private_key(5))
+    async with running(Process(tmp_path / "journal")) as process:
+        await process.pool.submit(
+            signed(1, gas=200_000, type=4, authorizationList=[authorization], maxFeePerGas=3 * GWEI)
+        )
+        assert process.recovery.threads == [True]
+        await process.pool.submit(signed(5, 0))
+        with pytest.raises(Rejected, match="in-flight transaction limit reached for delegated accounts"):
+            await process.pool.submit(signed(5, 1))
