@@ -49,6 +49,10 @@ class JournalWriter:
             _log.warning("mempool journal: a damaged tail was cut off", size_bytes=recovered.damaged_bytes)
         return recovered
 
+    async def close(self) -> None:
+        """Release the file."""
+        await asyncio.to_thread(self._journal.close)
+
     def add(self, pooled: PooledTransaction, answer: Answer | None) -> None:
         """Write it soon, then answer."""
         self._waiting.append((pooled, answer))
@@ -75,15 +79,17 @@ class JournalWriter:
             await asyncio.to_thread(self._journal.append, [pooled for pooled, _ in batch])
         except Temporary as error:
             self._failed(error)
-        finally:
-            _answer(batch)
+        except asyncio.CancelledError:
+            # The thread may not have begun. Writing twice does no harm: what is known is not admitted again.
+            self._waiting = [*batch, *self._waiting]
+            raise
+        _answer(batch)
 
     def _finish(self, left: list[PooledTransaction]) -> None:
         try:
             self._journal.append(left)
         except Temporary as error:
             self._failed(error)
-        self._journal.close()
 
     async def _keep_small(self, tasks: asyncio.TaskGroup) -> None:
         """Begin or finish writing the file anew."""

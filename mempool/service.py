@@ -145,6 +145,8 @@ class Mempool:
         finally:
             for submission in self._ingress.take(len(self._ingress)):
                 submission.refuse(Rejected(Reason.NOT_ACCEPTING, "shutting down"))
+            if self._journal is not None:
+                await self._journal.close()
 
     async def _load(self, journal: JournalWriter) -> None:
         """Admit what was accepted before a restart, each with its old arrival, by the rules of today."""

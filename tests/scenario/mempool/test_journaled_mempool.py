@@ -1,7 +1,9 @@
 """What a user was told was accepted is there after the process died, in its old order and by the rules of today."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -220,3 +222,21 @@ async def test_authorizations_are_recovered_beside_the_event_loop(tmp_path: Path
         await process.pool.submit(signed(5, 0))
         with pytest.raises(Rejected, match="in-flight transaction limit reached for delegated accounts"):
             await process.pool.submit(signed(5, 1))
+
+
+async def test_a_write_that_was_called_off_before_it_began_is_made_up_for(tmp_path: Path) -> None:
+    """All worker threads are busy when the node is told to stop, so the write never got a thread."""
+    loop = asyncio.get_running_loop()
+    release = threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    async with running(Process(tmp_path / "journal")) as process:
+        await process.pool.submit(signed(1))
+        busy = loop.run_in_executor(None, release.wait)
+        pending = asyncio.ensure_future(process.pool.submit(signed(2)))
+        await settled(process, 2)
+        await asyncio.sleep(0)
+        loop.call_soon(release.set)
+    await busy
+    await asyncio.gather(pending, return_exceptions=True)
+    async with running(Process(tmp_path / "journal")) as second:
+        await settled(second, 2)
