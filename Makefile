@@ -133,7 +133,7 @@ try-native: .venv/.run
 	@if [ -z "$(CARGO)" ] || [ ! -f $(NATIVE)/Cargo.toml ]; then \
 	  echo "native engine: not built here, the reference engine serves" >&2; \
 	else \
-	  $(MAKE) native >&2 || echo "native engine: its build failed, the reference engine serves" >&2; \
+	  $(MAKE) -s native >&2 || echo "native engine: its build failed, the reference engine serves" >&2; \
 	fi
 
 .PHONY: lock

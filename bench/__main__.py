@@ -13,6 +13,8 @@ from typing import Any
 PARTS = {
     "latency": "bench.load.latency",
     "throughput": "bench.load.throughput",
+    "pool": "bench.micro.pool",
+    "da": "bench.micro.da",
 }
 """Name on the command line, and the module whose ``run()`` answers a JSON object."""
 RESULTS = Path(__file__).with_name("RESULTS.md")

@@ -237,6 +237,8 @@ class ChainRuntime:
         self._preconf_metrics.follow(self.view.promise_ledger)
         self._recovered = False
         self._finalized = asyncio.Event()
+        self._ingress_holds: dict[str, str] = {}
+        self._rules: tuple[int, EntryRules] | None = None
         self._batcher: Batcher
         self._builder: BlockBuilder
         self._promises: PromiseService
@@ -391,7 +393,7 @@ class ChainRuntime:
 
         ``run`` must go on meanwhile. What is not through by then is on disk and goes on at the next start.
         """
-        self.pool.stop_accepting("shutting down")
+        self.hold_ingress("stop", "shutting down")
         self._builder.stop()
         try:
             async with asyncio.timeout(budget_s):
@@ -407,13 +409,18 @@ class ChainRuntime:
         for threads in (self._engine_thread, self._signing_thread, self._read_threads):
             threads.shutdown(wait=True, cancel_futures=True)
 
-    def stop_accepting(self, why: str) -> None:
-        """Refuse new transactions; those accepted go on."""
+    def hold_ingress(self, name: str, why: str) -> None:
+        """Refuse new transactions until every hold is released; those accepted go on."""
+        self._ingress_holds[name] = why
         self.pool.stop_accepting(why)
 
-    def accept(self) -> None:
-        """Undo ``stop_accepting``."""
-        self.pool.accept()
+    def release_ingress(self, name: str) -> None:
+        """Undo the hold of this name. Releasing one that does not stand is fine."""
+        self._ingress_holds.pop(name, None)
+        if self._ingress_holds:
+            self.pool.stop_accepting(next(iter(self._ingress_holds.values())))
+        else:
+            self.pool.accept()
 
     def pause(self) -> None:
         """Seal no further block until ``resume``."""
@@ -433,14 +440,19 @@ class ChainRuntime:
         return value
 
     def _entry_rules(self) -> EntryRules:
-        spec = self._stores.genesis.spec
-        return EntryRules(
-            chain_id=spec.chain_id,
-            fork=spec.fork_at(clock_ms() // 1000),
-            gas_limit=spec.gas_limit,
-            minimum_fee_per_gas=spec.fees.minimum_base_fee_wei,
-            minimum_tip_per_gas=0,
-        )
+        """Asked for every transaction, changed by forks alone: made once a second."""
+        now_s = clock_ms() // 1000
+        if self._rules is None or self._rules[0] != now_s:
+            spec = self._stores.genesis.spec
+            rules = EntryRules(
+                chain_id=spec.chain_id,
+                fork=spec.fork_at(now_s),
+                gas_limit=spec.gas_limit,
+                minimum_fee_per_gas=spec.fees.minimum_base_fee_wei,
+                minimum_tip_per_gas=0,
+            )
+            self._rules = now_s, rules
+        return self._rules[1]
 
     def _on_pooled(self, pooled: PooledTransaction, executable: bool) -> None:
         transaction_hash = pooled.transaction.hash
@@ -478,9 +490,9 @@ class ChainRuntime:
 
     def _on_stalled(self, stalled: bool) -> None:
         if stalled:
-            self.pool.stop_accepting("no space left for the sequence log")
+            self.hold_ingress("log", "no space left for the sequence log")
         else:
-            self.pool.accept()
+            self.release_ingress("log")
 
     async def _shorten_log(self) -> None:
         """Let go of log segments whose blocks are final on DA and durable in store and state (D7)."""

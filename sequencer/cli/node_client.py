@@ -10,7 +10,7 @@ import orjson
 from sequencer.core.errors import ConfigError, Temporary
 
 TIMEOUT_S: Final = 10.0
-ANSWER_LIMIT_BYTES: Final = 1024 * 1024
+ANSWER_LIMIT_BYTES: Final = 32 * 1024 * 1024
 
 
 def call(url: str, method: str, *params: object) -> Any:

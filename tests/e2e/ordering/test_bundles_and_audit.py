@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,12 +40,12 @@ def sealed_blocks(node: Devnet, count: int) -> None:
     """Wait until ``count`` more blocks are sealed."""
     target = int(node.rpc("eth_blockNumber"), 16) + count
     while int(node.rpc("eth_blockNumber"), 16) < target:
-        time.sleep(0.05)
+        assert node.process.poll() is None, node.logs()[-2000:]
 
 
 def place(node: Devnet, raw: bytes) -> tuple[int, int]:
     while node.rpc("eth_getTransactionReceipt", transaction_hash(raw)) is None:
-        time.sleep(0.02)
+        assert node.process.poll() is None, node.logs()[-2000:]
     receipt = node.wait_sealed(transaction_hash(raw))
     return int(receipt["blockNumber"], 16), int(receipt["transactionIndex"], 16)
 

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -41,12 +40,12 @@ def send(node: Devnet, raw: bytes) -> str:
 
 def wait_block(node: Devnet, number: int) -> None:
     while int(node.rpc("eth_blockNumber"), 16) < number:
-        time.sleep(0.05)
+        assert node.process.poll() is None, node.logs()[-2000:]
 
 
 def receipt_of(node: Devnet, raw: bytes) -> tuple[int, int]:
     while node.rpc("eth_getTransactionReceipt", transaction_hash(raw)) is None:
-        time.sleep(0.02)
+        assert node.process.poll() is None, node.logs()[-2000:]
     receipt = node.wait_sealed(transaction_hash(raw))
     return int(receipt["blockNumber"], 16), int(receipt["transactionIndex"], 16)
 
