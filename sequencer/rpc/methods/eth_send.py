@@ -51,8 +51,10 @@ async def send_raw_transaction_sync(chain: ServedChain, raw: bytes, timeout_ms: 
 
 def _promised(chain: ServedChain, transaction_hash: Hash32) -> Json | None:
     inclusion = chain.backend.inclusion(transaction_hash)
+    if inclusion is None:
+        return None
     promise = chain.backend.preconfirmation(transaction_hash)
-    if inclusion is None or promise is None:
+    if promise is None:
         return None
     return {**receipt(inclusion), "preconfirmation": preconfirmation(promise)}
 
