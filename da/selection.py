@@ -18,6 +18,7 @@ from da.celestia.rpc import NodeRpc
 from da.config import SubmitterConfig
 from da.errors import LayerRefused
 from da.ethereum.config import EthereumConfig
+from da.fallback import FallbackConfig
 from da.http import HttpClient
 from da.local import LocalLayer
 from sequencer.core.chain_spec import CelestiaOrigin, DaOrigin, EthereumOrigin
@@ -31,6 +32,7 @@ class LayerSettings:
 
     celestia: CelestiaConfig = field(default_factory=CelestiaConfig)
     ethereum: EthereumConfig = field(default_factory=EthereumConfig)
+    fallback: FallbackConfig = field(default_factory=FallbackConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ async def open_layer(
             return
         celestia = await _celestia(stack, settings.celestia, origin.celestia) if origin.celestia else None
         if origin.ethereum:
-            layer = await _ethereum(stack, settings.ethereum, origin.ethereum, celestia, clock_ms, poster)
+            layer = await _ethereum(stack, settings, origin.ethereum, celestia, clock_ms, poster)
             yield OpenLayer(layer)
         elif celestia:
             yield OpenLayer(celestia, lambda config: _patient(config, settings.celestia))
@@ -115,7 +117,7 @@ async def _celestia(stack: AsyncExitStack, config: CelestiaConfig, origin: Celes
 
 async def _ethereum(
     stack: AsyncExitStack,
-    config: EthereumConfig,
+    settings: LayerSettings,
     origin: EthereumOrigin,
     celestia: DataAvailability | None,
     clock_ms: Callable[[], int],
@@ -128,6 +130,7 @@ async def _ethereum(
     from da.ethereum.prover import Prover
     from da.ethereum.sender import Sender
 
+    config = settings.ethereum
     l1 = await stack.enter_async_context(L1Node(config.url, config.read_timeout_ms, origin.chain_id))
     http = await stack.enter_async_context(HttpClient("the beacon node", config.max_response_bytes))
     prover = Prover()
@@ -154,4 +157,5 @@ async def _ethereum(
         clock_ms=clock_ms,
         sender=sender,
         celestia=celestia,
+        fallback=settings.fallback,
     )

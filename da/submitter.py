@@ -166,7 +166,10 @@ class Submitter:
             else:
                 progress.due_ms = self._clock_ms() + self._config.poll_interval_ms
         elif row.state is State.SUBMITTED:
-            if await self._reads_back(row):
+            if gone := await self._gone():
+                gone.due_ms = 0  # it is looked at first: nothing becomes safe with a batch that a reorg took
+                progress.due_ms = self._clock_ms()
+            elif await self._reads_back(row):
                 await self._move(progress, row.included(*await self._cost(row)))
             else:
                 await self._lose(progress, "other bytes on the layer")
@@ -176,6 +179,15 @@ class Submitter:
             del self._rows[0]
         else:
             progress.due_ms = self._clock_ms() + self._config.poll_interval_ms
+
+    async def _gone(self) -> Progress | None:
+        """The first batch that was read back and no longer stands; None if all do."""
+        for progress in self._rows:
+            if progress.row.state is State.INCLUDED:
+                statuses = [await self._layer.status(ref) for ref in progress.row.refs]
+                if BlobStatus.MISSING in statuses:
+                    return progress
+        return None
 
     async def _cost(self, row: Submission) -> tuple[int, str]:
         """What the batch has cost, if the layer can tell. Never in the way of anything."""

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from da.backpressure import BackPressureConfig
 from da.celestia.config import CelestiaConfig
 from da.config import BatcherConfig, SubmitterConfig
 from da.ethereum.config import EthereumConfig
+from da.fallback import FallbackConfig
 from mempool.config import MempoolConfig
 from sequencer import config_load
 from sequencer.config_load import Flag, Loaded
@@ -55,6 +57,8 @@ class Settings:
     da: SubmitterConfig = field(default_factory=SubmitterConfig)
     celestia: CelestiaConfig = field(default_factory=CelestiaConfig)
     ethereum: EthereumConfig = field(default_factory=EthereumConfig)
+    fallback: FallbackConfig = field(default_factory=FallbackConfig)
+    back_pressure: BackPressureConfig = field(default_factory=BackPressureConfig)
     rpc: RpcConfig = field(default_factory=RpcConfig)
     signer: SignerConfig = field(default_factory=SignerConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)

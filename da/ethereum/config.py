@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from sequencer.core.errors import ConfigError
 
 _GWEI = 10**9
+DataKind: TypeAlias = Literal["auto", "blobs", "calldata"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class EthereumConfig:
     """Of a beacon node's REST interface, from which blobs are read back; the same as url when empty."""
     key_file: Path | None = None
     """File with the private key that pays, in hex; only its owner may read it."""
-    data: Literal["auto", "blobs", "calldata"] = "auto"
+    data: DataKind = "auto"
     """Where the bytes of batches go; auto takes what is cheaper now."""
     wrapper_version: Literal[0, 1] = 1
     """How blob transactions carry proofs: 1 cell proofs (since Osaka), 0 one proof a blob."""

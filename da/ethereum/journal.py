@@ -85,10 +85,13 @@ def decode(nonce: int, encoded: bytes) -> Sent:
     if encoded[:1] != _VERSION:
         raise Malformed("L1 journal: unknown row version")
     header_hash, place, commitments, hashes, *fees = rlp.as_list(rlp.decode_list(encoded[1:]), 7)
+    number = rlp.as_uint(place, 8)
+    if number not in set(Place):
+        raise Malformed(f"L1 journal: unknown place {number}")
     return Sent(
         nonce,
         Hash32(rlp.as_fixed(header_hash, 32)),
-        Place(rlp.as_uint(place, 8)),
+        Place(number),
         tuple(Hash32(rlp.as_fixed(item, 32)) for item in rlp.as_list(commitments)),
         tuple(Hash32(rlp.as_fixed(item, 32)) for item in rlp.as_list(hashes)),
         Fees(*(rlp.as_uint(fee, 256) for fee in fees)),

@@ -2,25 +2,27 @@
 
 Everything that is said about a blob comes from the references of the inbox in blocks that stand now: a reorg takes
 references away, and they are missing until they are back. A reader takes the referenced blobs and no others, in the
-order of their references, wherever they stand.
+order of their references, wherever they stand. With Celestia beside it, batches go there first and the inbox keeps
+their references; when Celestia fails they go to Ethereum (``da.fallback``).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
 from da.celestia.errors import BlobNotFound
 from da.cost import Cost, LayerAccount
 from da.errors import LayerRefused
-from da.ethereum import inbox, packing
+from da.ethereum import external, inbox, packing
 from da.ethereum.beacon import BeaconNode
 from da.ethereum.config import EthereumConfig
 from da.ethereum.inbox import Place, Reference
 from da.ethereum.l1 import L1Node
 from da.ethereum.prover import Prover
 from da.ethereum.references import Checkpoint, ReferenceIndex
-from da.ethereum.sender import Sender
-from sequencer.core.errors import Malformed, Temporary
+from da.ethereum.sender import Landed, Sender
+from da.fallback import Fallback, FallbackConfig
+from sequencer.core.errors import Malformed, SequencerError, Temporary
 from sequencer.core.keccak import keccak256
 from sequencer.core.ports import BlobRef, BlobStatus, DaLimits, DataAvailability
 from sequencer.core.types import ZERO_HASH, Address, Hash32
@@ -46,6 +48,7 @@ class EthereumLayer:
         clock_ms: Callable[[], int],
         sender: Sender | None = None,
         celestia: DataAvailability | None = None,
+        fallback: FallbackConfig | None = None,
     ) -> None:
         self._config = config
         self._l1 = l1
@@ -56,6 +59,9 @@ class EthereumLayer:
         self._clock_ms = clock_ms
         self._sender = sender
         self._celestia = celestia
+        places = [celestia.layer] if celestia else []
+        places += [LAYER, "calldata"] if config.data == "auto" else [LAYER]
+        self._fallback = Fallback(places, fallback or FallbackConfig())
         self._index: ReferenceIndex | None = None
         self._refreshed_ms = 0
         self._refreshing = asyncio.Lock()
@@ -83,9 +89,26 @@ class EthereumLayer:
         """Publish and reference; returns once everything stands in blocks."""
         if self._sender is None:
             raise LayerRefused("ethereum: no key to post with")
-        landed = await self._sender.post(header_hash, blobs)
+        try:
+            landed = await self._post(self._sender, header_hash, blobs)
+        except SequencerError:
+            self._fallback.failed()
+            raise
+        self._fallback.succeeded()
         self._refreshed_ms = 0
         return [BlobRef(LAYER, place.block_number, place.commitment) for place in landed]
+
+    async def _post(self, sender: Sender, header_hash: Hash32, blobs: Sequence[bytes]) -> list[Landed]:
+        """To where the fallback chain stands."""
+        place = self._fallback.place
+        if self._celestia is None or place != self._celestia.layer:
+            return await sender.post(header_hash, blobs, "calldata" if place == "calldata" else self._config.data)
+        refs = await external.publish(self._celestia, blobs, self._config.poll_interval_ms)
+        stands: dict[int, list[Hash32]] = {}
+        for ref in refs:
+            stands.setdefault(ref.height, []).append(Hash32(ref.commitment))
+        landed = {place.commitment: place for place in await sender.post_references(header_hash, stands)}
+        return [landed[Hash32(ref.commitment)] for ref in refs]
 
     async def find(self, commitments: Sequence[bytes], from_height: int) -> list[BlobRef | None]:
         """By the references in blocks that stand now."""
@@ -103,7 +126,7 @@ class EthereumLayer:
         found: dict[bytes, BlobRef] = {}
         for reference in references:
             found.setdefault(reference.commitment, _ref(reference))
-        return [found.get(keccak256(blob)) or await self._as_blob(found, blob) for blob in blobs]
+        return [self._as_it_is(found, blob) or await self._as_blob(found, blob) for blob in blobs]
 
     async def status(self, ref: BlobRef) -> BlobStatus:
         """By the block that the reference stands in."""
@@ -253,6 +276,11 @@ class EthereumLayer:
         if receiver != self._inbox or keccak256(data) != reference.commitment:
             raise Malformed("inbox: the data is not in the transaction")
         return data
+
+    def _as_it_is(self, found: Mapping[bytes, BlobRef], data: bytes) -> BlobRef | None:
+        """Posted as calldata or on Celestia."""
+        there = found.get(keccak256(data))
+        return there or (found.get(self._celestia.commitment(data)) if self._celestia else None)
 
     async def _as_blob(self, found: dict[bytes, BlobRef], data: bytes) -> BlobRef | None:
         wanted = await asyncio.to_thread(self._prover.versioned_hash, packing.pack(data))

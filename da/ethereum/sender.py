@@ -5,16 +5,17 @@ for ever, so the first sign of one stops posting with ``AnotherPoster``, and the
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 
 import structlog
 
 from da.errors import LayerRefused, TooLarge
 from da.ethereum import fees as fee_rules
 from da.ethereum import inbox
-from da.ethereum.config import EthereumConfig
+from da.ethereum.config import DataKind, EthereumConfig
 from da.ethereum.fees import Market
 from da.ethereum.inbox import Place
 from da.ethereum.journal import Journal, Sent
@@ -47,6 +48,19 @@ class Landed:
 
     commitment: Hash32
     block_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What one transaction of a posting says and carries."""
+
+    place: Place
+    data: bytes
+    commitments: tuple[Hash32, ...]
+    sidecars: tuple[Sidecar, ...] = ()
+
+
+MakeDraft: TypeAlias = Callable[[], Awaitable[_Draft]]
 
 
 @dataclass(slots=True)
@@ -96,32 +110,57 @@ class Sender:
         """The account that pays."""
         return self._signer.address
 
-    async def post(self, header_hash: Hash32, datas: Sequence[bytes]) -> list[Landed]:
-        """Publish ``datas`` and reference them, in order. Returns once all stand in blocks. Raises ``Temporary`` or
-        ``LayerRefused`` if certainly nothing was published, ``Unknown`` otherwise."""
+    async def post(self, header_hash: Hash32, datas: Sequence[bytes], data: DataKind) -> list[Landed]:
+        """Publish ``datas`` as ``data`` says and reference them, in order. Returns once all stand in blocks. Raises
+        ``Temporary`` or ``LayerRefused`` if certainly nothing was published, ``Unknown`` otherwise."""
         async with self._lock:
             nonce = await self.check_ownership()
             market = await self._l1.market()
-            parts: list[_Part] = []
-            try:
-                for group in await self._groups(header_hash, datas, market, nonce):
-                    parts.append(await self._offer(header_hash, group, nonce + len(parts), market))
-                    if len(parts) == self._config.max_transactions:
-                        break
-                await self._see_through(parts)
-            except (Temporary, LayerRefused) as error:
-                if parts:
-                    raise Unknown(f"{error}, after a part was sent") from error
-                raise
-            landed = [
-                Landed(commitment, part.receipt.block_number)
-                for part in parts
-                if part.receipt
-                for commitment in part.commitments
-            ]
-            if len(landed) < len(datas):
-                raise Unknown(f"{len(landed)} of {len(datas)} pieces are posted; the rest follows")
-            return landed
+            place = await self._place(header_hash, datas, data, market, nonce)
+            size = self._config.max_blobs if place is Place.BLOBS else 1
+            groups = [datas[at : at + size] for at in range(0, len(datas), size)]
+            drafts = [partial(self._draft, header_hash, place, group) for group in groups]
+            return await self._run(header_hash, drafts, nonce, market, len(datas))
+
+    async def post_references(self, header_hash: Hash32, stands: Mapping[int, Sequence[Hash32]]) -> list[Landed]:
+        """Reference blobs that stand on Celestia, by height. As ``post``."""
+        async with self._lock:
+            nonce = await self.check_ownership()
+            market = await self._l1.market()
+
+            async def draft(height: int) -> _Draft:
+                commitments = tuple(stands[height])
+                return _Draft(
+                    Place.CELESTIA,
+                    inbox.post_reference(header_hash, Place.CELESTIA, height, commitments),
+                    commitments,
+                )
+
+            drafts = [partial(draft, height) for height in sorted(stands)]
+            return await self._run(header_hash, drafts, nonce, market, sum(map(len, stands.values())))
+
+    async def _run(
+        self, header_hash: Hash32, drafts: Sequence[MakeDraft], nonce: int, market: Market, pieces: int
+    ) -> list[Landed]:
+        """Send one transaction after the other, each as soon as it is made, and see all of them into blocks."""
+        parts: list[_Part] = []
+        try:
+            for make in drafts[: self._config.max_transactions]:
+                parts.append(await self._offer(header_hash, await make(), nonce + len(parts), market))
+            await self._see_through(parts)
+        except (Temporary, LayerRefused) as error:
+            if parts:
+                raise Unknown(f"{error}, after a part was sent") from error
+            raise
+        landed = [
+            Landed(commitment, part.receipt.block_number)
+            for part in parts
+            if part.receipt
+            for commitment in part.commitments
+        ]
+        if len(landed) < pieces:
+            raise Unknown(f"{len(landed)} of {pieces} pieces are posted; the rest follows")
+        return landed
 
     async def check_ownership(self) -> int:
         """The next nonce. Raises ``AnotherPoster``, ``Temporary``."""
@@ -155,44 +194,39 @@ class Sender:
 
     # ----------------------------------------------------------------------------------------- making parts
 
-    async def _groups(
-        self, header_hash: Hash32, datas: Sequence[bytes], market: Market, nonce: int
-    ) -> list[tuple[Place, Sequence[bytes]]]:
-        """What goes into one transaction each. A posting that was begun goes on in the same place."""
+    async def _place(
+        self, header_hash: Hash32, datas: Sequence[bytes], data: DataKind, market: Market, nonce: int
+    ) -> Place:
+        """Blobs or calldata. A posting that was begun goes on in the same place."""
         begun = await asyncio.to_thread(self._journal.get, nonce)
-        if begun and begun.header_hash == header_hash:
-            place = begun.place
-        elif self._config.data == "auto":
-            place = Place[fee_rules.cheaper(market, datas, self._config.max_blobs).upper()]
-        else:
-            place = Place[self._config.data.upper()]
-        size = self._config.max_blobs if place is Place.BLOBS else 1
-        return [(place, datas[at : at + size]) for at in range(0, len(datas), size)]
+        if begun and begun.header_hash == header_hash and begun.place is not Place.CELESTIA:
+            return begun.place
+        if data == "auto":
+            data = fee_rules.cheaper(market, datas, self._config.max_blobs)
+        return Place[data.upper()]
 
-    async def _offer(
-        self, header_hash: Hash32, group: tuple[Place, Sequence[bytes]], nonce: int, market: Market
-    ) -> _Part:
-        """Sign, write down and send the first offer for a group, or take up the one that was made before."""
-        place, datas = group
-        sidecars: tuple[Sidecar, ...] = ()
-        if place is Place.BLOBS:
-            version = self._config.wrapper_version
-            sidecars = tuple([await asyncio.to_thread(self._prover.sidecar, data, version) for data in datas])
-            commitments = tuple(sidecar.versioned_hash for sidecar in sidecars)
-            data = inbox.post_blobs(header_hash)
-        else:
-            commitments = (keccak256(datas[0]),)
-            data = inbox.post_calldata(header_hash, datas[0])
-        hashes = commitments if sidecars else ()
-        gas = fee_rules.gas_limit([data], len(datas))
-        call = Call(self._chain_id, nonce, gas, self._inbox, data, hashes)
+    async def _draft(self, header_hash: Hash32, place: Place, datas: Sequence[bytes]) -> _Draft:
+        """What one transaction carries. Proofs take a while."""
+        if place is Place.CALLDATA:
+            (data,) = datas
+            return _Draft(place, inbox.post_calldata(header_hash, data), (keccak256(data),))
+        version = self._config.wrapper_version
+        sidecars = tuple([await asyncio.to_thread(self._prover.sidecar, data, version) for data in datas])
+        hashes = tuple(sidecar.versioned_hash for sidecar in sidecars)
+        return _Draft(place, inbox.post_blobs(header_hash), hashes, sidecars)
+
+    async def _offer(self, header_hash: Hash32, draft: _Draft, nonce: int, market: Market) -> _Part:
+        """Sign, write down and send the first offer for a draft, or take up the one that was made before."""
+        gas = fee_rules.gas_limit([draft.data], len(draft.commitments))
+        hashes = draft.commitments if draft.sidecars else ()
+        call = Call(self._chain_id, nonce, gas, self._inbox, draft.data, hashes)
         before = await asyncio.to_thread(self._journal.get, nonce)
-        known = before.hashes if before else ()
-        fees = fee_rules.first_offer(market, self._config, blobs=bool(sidecars))
-        if before and before.commitments == commitments:
+        fees = fee_rules.first_offer(market, self._config, blobs=bool(draft.sidecars))
+        if before and before.commitments == draft.commitments:
             fees = before.fees  # signed again it is the very same transaction
-        sent = Sent(nonce, header_hash, place, commitments, known, fees)
-        part = _Part(call, sidecars, commitments, sent, self._clock_ms(), self._clock_ms())
+        known = before.hashes if before else ()
+        sent = Sent(nonce, header_hash, draft.place, draft.commitments, known, fees)
+        part = _Part(call, draft.sidecars, draft.commitments, sent, self._clock_ms(), self._clock_ms())
         await self._send(part, fees, market)
         return part
 

@@ -12,9 +12,11 @@ from da.ethereum.journal import Journal
 from da.ethereum.layer import NOT_OURS
 from da.ethereum.prover import Prover
 from da.ethereum.sender import AnotherPoster
+from da.fallback import FallbackConfig
 from sequencer.core.errors import SequencerError, Temporary, Unknown
 from sequencer.core.keccak import keccak256
 from sequencer.core.ports import BlobStatus
+from sequencer.testing.celestia import Fault as CelestiaFault
 from tests.l1 import L1, anvil
 from tests.unit.da.celestia_node import CelestiaTwin
 from tests.unit.da.ethereum_layer import Settled, config_for, layer_on, settle
@@ -221,6 +223,47 @@ async def test_batches_on_celestia_are_read_through_their_references(world: Sett
         assert [data async for _, data in layer.blobs(0)] == [b"on celestia", NOT_OURS]
         with pytest.raises(LayerRefused, match="celestia-url"):
             _ = [entry async for entry in blind.blobs(0)]
+
+
+async def test_celestia_first_then_ethereum_and_back_again(world: Settled) -> None:
+    celestia = CelestiaTwin()
+    down = [CelestiaFault.BUSY] * 3
+    async with layer_on(world, celestia=celestia, fallback=FallbackConfig(max_failures=3, hold_batches=2)) as layer:
+        places = []
+        celestia.plan([CelestiaFault.NONE, *down])
+        for number in range(8):
+            header, data = keccak256(b"%d" % number), b"batch %d" % number
+            while True:
+                try:
+                    (ref,) = await layer.submit_batch(header, [data])
+                    break
+                except Temporary:
+                    assert await layer.find_batch(header, [data], 0) == [None]
+            assert await layer.fetch(ref) == data
+            assert await layer.find_batch(header, [data], 0) == [ref]
+            places.append("celestia" if ref.commitment == celestia.commitment(data) else "ethereum")
+        assert places == ["celestia", "ethereum", "ethereum", *["celestia"] * 5]
+        assert [data async for _, data in layer.blobs(0)] == [b"batch %d" % number for number in range(8)]
+
+
+async def test_what_stands_on_celestia_already_is_only_referenced(world: Settled) -> None:
+    celestia = CelestiaTwin()
+    async with layer_on(world, celestia=celestia) as layer:
+        celestia.plan([CelestiaFault.TIMEOUT_AFTER])
+        with pytest.raises(Unknown):
+            await layer.submit_batch(HEADER, [b"data"])
+        (ref,) = await layer.submit_batch(HEADER, [b"data"])
+        assert len(celestia.contents()) == 1
+        assert await layer.fetch(ref) == b"data"
+
+
+async def test_a_success_that_never_lands_is_not_referenced(world: Settled) -> None:
+    celestia = CelestiaTwin()
+    async with layer_on(world, celestia=celestia) as layer:
+        celestia.plan([CelestiaFault.NEVER_LANDS])
+        with pytest.raises(Unknown, match="is not there"):
+            await layer.submit_batch(HEADER, [b"data"])
+        assert [entry async for entry in layer.blobs(0)] == []
 
 
 async def test_an_l1_that_is_away_published_nothing(world: Settled) -> None:

@@ -16,6 +16,7 @@ from da.ethereum.l1 import L1Node
 from da.ethereum.layer import EthereumLayer
 from da.ethereum.prover import Prover
 from da.ethereum.sender import Sender
+from da.fallback import FallbackConfig
 from da.http import HttpClient
 from sequencer.core.ports import BlobRef, DataAvailability, Storage
 from sequencer.signer.local import LocalSigner
@@ -51,7 +52,11 @@ async def settle(chain: L1, prover: Prover, config: EthereumConfig | None = None
 
 @asynccontextmanager
 async def layer_on(
-    world: Settled, *, disk: Storage | None = None, celestia: DataAvailability | None = None
+    world: Settled,
+    *,
+    disk: Storage | None = None,
+    celestia: DataAvailability | None = None,
+    fallback: FallbackConfig | None = None,
 ) -> AsyncIterator[EthereumLayer]:
     """A process's layer."""
     config = world.config
@@ -78,6 +83,7 @@ async def layer_on(
             clock_ms=clock_ms,
             sender=sender,
             celestia=celestia,
+            fallback=fallback,
         )
 
 
