@@ -21,12 +21,14 @@ from pathlib import Path
 import structlog
 from prometheus_client import CollectorRegistry
 
+from da.backpressure import load_percent, pace, together
 from da.batcher import Batcher, BatchTip
 from da.codec import ClosedBatch
 from da.derive import AcceptedBatch, Derivation
 from da.inclusion import DaHeads
-from da.local import LocalLayer
 from da.metrics import DaMetrics
+from da.selection import LayerSettings, OpenLayer, open_layer
+from da.selection import Poster as L1Poster
 from da.service import DaService
 from execution.selection import open_engine
 from mempool.journal import Journal
@@ -86,7 +88,7 @@ from sequencer.storage.blocks import BlockStore
 from sequencer.storage.logs import LogIndex
 from sequencer.storage.meta import ChainMeta
 from sequencer.storage.rocks import RocksStorage
-from sequencer.storage.table import DA_OUTBOX, PrefixedStorage
+from sequencer.storage.table import DA_OUTBOX, L1_JOURNAL, PrefixedStorage
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +114,7 @@ class ChainStores:
     storage: RocksStorage
     blocks: BlockStore
     meta: ChainMeta
-    layer: LocalLayer
+    layer: OpenLayer
     guard: GuardFile
     journal: Journal
 
@@ -125,6 +127,7 @@ async def open_stores(
     data_dir: Path,
     registry: CollectorRegistry,
     pass_fds: Sequence[int],
+    l1_signer: Signer | None = None,
 ) -> AsyncIterator[ChainStores]:
     """Open engine, log and store of one chain; close them in reverse order, the engine last. The guard of ``key``
     is opened later, when log and store can tell whether it must be there."""
@@ -148,8 +151,16 @@ async def open_stores(
         storage = stack.enter_context(RocksStorage(data_dir / "chain"))
         meta = ChainMeta(storage)
         meta.check(genesis_header.hash)
-        layer = LocalLayer(data_dir / "da")
-        await asyncio.to_thread(layer.open, genesis_file.dump(genesis))
+        layer = await stack.enter_async_context(
+            open_layer(
+                genesis.spec.da,
+                LayerSettings(settings.celestia, settings.ethereum, settings.fallback),
+                local_dir=data_dir / "da",
+                genesis_text=genesis_file.dump(genesis),
+                clock_ms=clock_ms,
+                poster=L1Poster(l1_signer, PrefixedStorage(storage, L1_JOURNAL)) if l1_signer else None,
+            )
+        )
         yield ChainStores(
             genesis=genesis,
             genesis_header=genesis_header,
@@ -209,10 +220,10 @@ class ChainRuntime:
         )
         self._da = DaService(
             PrefixedStorage(stores.storage, DA_OUTBOX),
-            stores.layer,
+            stores.layer.layer,
             self,
             DaMetrics(registry),
-            config=settings.da,
+            config=stores.layer.patience(settings.da),
             clock_ms=clock_ms,
             rng=random.Random(),  # noqa: S311 - jitter between retries
         )
@@ -299,6 +310,7 @@ class ChainRuntime:
             policy=self._policy,
             downstream=self._promises,
             on_open=self._on_open,
+            gas_percent=self._ease,
             clock_ms=clock_ms,
             metrics=self._metrics,
             parent=resumed.parent,
@@ -357,7 +369,7 @@ class ChainRuntime:
         stores, members = self._stores, self._stores.genesis.spec.sequencers
         header = stores.genesis_header
         rules = Derivation(stores.domain, header.ref, header.timestamp, lambda _: members)
-        async for ref, blob in stores.layer.blobs(1):
+        async for ref, blob in stores.layer.layer.blobs(1):
             if any(isinstance(event, AcceptedBatch) for event in rules.feed(ref, blob)):
                 return True
         return False
@@ -463,6 +475,19 @@ class ChainRuntime:
 
     def _on_dropped(self, pooled: PooledTransaction, reason: Reason) -> None:
         self._waiters.fail(pooled.transaction.hash, Rejected(reason))
+
+    def _ease(self) -> int:
+        """How much of the next block's gas may be used, by what waits to be public; ingress follows."""
+        unposted, backlog = self._batcher.unposted, self._da.backlog
+        waiting = together(
+            unposted.size_bytes, unposted.oldest_sealed_ms, backlog.size_bytes, backlog.oldest_prepared_ms
+        )
+        allowed = pace(load_percent(waiting, clock_ms(), self._settings.back_pressure))
+        if not allowed.accepts_new:
+            self.hold_ingress("da", "too much waits to be posted")
+        elif "da" in self._ingress_holds:
+            self.release_ingress("da")
+        return allowed.gas_percent
 
     def _on_open(self, attributes: PayloadAttributes) -> None:
         self._base_fee_wei = attributes.base_fee_per_gas

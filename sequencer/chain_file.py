@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sequencer.core import encoding
-from sequencer.core.chain_spec import FORKS, ChainSpec, FeeRule, ForkTime, OrderingRule
+from sequencer.core.chain_spec import FORKS, ChainSpec, DaOrigin, FeeRule, ForkTime, OrderingRule
 from sequencer.core.errors import ConfigError, Malformed
 from sequencer.core.genesis import Genesis, GenesisAccount
 from sequencer.core.membership import SequencerInfo, SequencerSet
@@ -53,6 +53,7 @@ class ChainFile:
         chain_id: int | None = None,
         gas_limit: int | None = None,
         balances_wei: Mapping[Address, int] | None = None,
+        da: DaOrigin | None = None,
     ) -> Genesis:
         """Block 0's inputs, with another chain id or gas limit and further accounts if given.
 
@@ -64,6 +65,7 @@ class ChainFile:
             sequencers=SequencerSet(0, sequencers),
             chain_id=check_chain_id(self.spec.chain_id if chain_id is None else chain_id),
             gas_limit=check_gas_limit(self.spec.gas_limit if gas_limit is None else gas_limit),
+            da=da,
         )
         accounts = dict(self.accounts)
         for address, balance_wei in (balances_wei or {}).items():

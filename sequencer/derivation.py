@@ -5,20 +5,22 @@ effect, and what comes after it is judged as if it had never been there.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from da.derive import AcceptedBatch, Derivation, DerivationEvent
-from da.local import LocalLayer
+from da.selection import LayerSettings, open_layer
 from execution.selection import open_engine
 from sequencer.core.block import Block, Header
 from sequencer.core.eip712 import Domain
 from sequencer.core.errors import Fatal
 from sequencer.core.genesis import Genesis
 from sequencer.core.membership import SequencerSet
-from sequencer.core.ports import ExecutionEngine
+from sequencer.core.ports import DataAvailability, ExecutionEngine
 from sequencer.senders import sender_recovery
 from sequencer.storage.blocks import BlockStore
 from sequencer.storage.meta import ChainMeta
@@ -28,8 +30,22 @@ from sequencer.sync.reexecution import execute_decided
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class DerivationSource:
+    """Where the batches are read: a folder of the layer ``local``, or the layer that the genesis names."""
+
+    local_dir: Path | None
+    settings: LayerSettings
+
+
 async def derive_chain(
-    da_dir: Path, genesis: Genesis, data_dir: Path, *, to: int | None, engine: str, pass_fds: Sequence[int]
+    source: DerivationSource,
+    genesis: Genesis,
+    data_dir: Path,
+    *,
+    to: int | None,
+    engine: str,
+    pass_fds: Sequence[int],
 ) -> Header:
     """The head after everything on the layer, or after block ``to``."""
     forks = [fork.name for fork in genesis.spec.forks]
@@ -40,7 +56,12 @@ async def derive_chain(
             ChainMeta(storage).check(genesis_header.hash)
             store = BlockStore(storage)
             await store.put(Block(genesis_header, (), ()), ())
-            await _Driver(genesis, genesis_header, evm, store, to).run(LocalLayer(da_dir))
+            origin = None if source.local_dir else genesis.spec.da
+            folder = source.local_dir or data_dir / "da"
+            async with open_layer(
+                origin, source.settings, local_dir=folder, genesis_text=None, clock_ms=_clock_ms
+            ) as opened:
+                await _Driver(genesis, genesis_header, evm, store, to).run(opened.layer)
             head = store.head()
             header = store.header(head.number) if head else None
     finally:
@@ -68,7 +89,7 @@ class _Driver:
     def _set_at(self, epoch: int) -> SequencerSet | None:
         return self._spec.sequencers if epoch == self._spec.sequencers.epoch else None
 
-    async def run(self, layer: LocalLayer) -> None:
+    async def run(self, layer: DataAvailability) -> None:
         """Until the layer's end or block ``to``."""
         async for ref, blob in layer.blobs(1):
             if await self._take(self._rules.feed(ref, blob)):
@@ -126,3 +147,7 @@ class _Driver:
                 await self._store.put(block, ())
         await asyncio.to_thread(self._engine.commit, last)
         return True
+
+
+def _clock_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -20,7 +20,7 @@ from sequencer.core.block import Header
 from sequencer.core.genesis import Genesis
 from sequencer.core.ports import Signer
 from sequencer.core.types import Hash32
-from sequencer.derivation import derive_chain
+from sequencer.derivation import DerivationSource, derive_chain
 from sequencer.lifecycle import DataDirectory, DiskLevel, DiskLimits
 from sequencer.rpc.metrics import RpcMetrics
 from sequencer.rpc.service import RpcServer
@@ -60,6 +60,7 @@ async def run(
     *,
     on_ready: Callable[[NodeAddresses], None],
     lock: DataDirectory,
+    l1_signer: Signer | None = None,
 ) -> None:
     """Run a node until SIGTERM or SIGINT. Raises ``Fatal`` when it cannot go on."""
     registry = CollectorRegistry()
@@ -67,7 +68,9 @@ async def run(
     with lifecycle.stop_on_signals() as stop:
         async with (
             TelemetryServer(settings.metrics, registry, probes, process) as telemetry,
-            open_stores(settings, genesis, signer.address, lock.path, registry, (lock.descriptor,)) as stores,
+            open_stores(
+                settings, genesis, signer.address, lock.path, registry, (lock.descriptor,), l1_signer
+            ) as stores,
         ):
             chain = ChainRuntime(settings, stores, signer, registry)
             try:
@@ -159,7 +162,9 @@ class DerivedHead:
     state_root: Hash32
 
 
-async def derive(*, da_dir: Path, genesis: Genesis, lock: DataDirectory, to: int | None, engine: str) -> DerivedHead:
-    """Rebuild a chain from a local DA folder and its genesis into a new data directory."""
-    head: Header = await derive_chain(da_dir, genesis, lock.path, to=to, engine=engine, pass_fds=(lock.descriptor,))
+async def derive(
+    source: DerivationSource, genesis: Genesis, lock: DataDirectory, *, to: int | None, engine: str
+) -> DerivedHead:
+    """Rebuild a chain from a DA layer and its genesis into a new data directory."""
+    head: Header = await derive_chain(source, genesis, lock.path, to=to, engine=engine, pass_fds=(lock.descriptor,))
     return DerivedHead(head.number, head.hash, head.state_root)

@@ -5,20 +5,24 @@ import contextlib
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sequencer import chain_file, config, lifecycle
 from sequencer.chain_file import ChainFile
+from sequencer.cli import layers
 from sequencer.cli.arguments import add_command, add_json, named_flags
 from sequencer.cli.output import checksummed, result, result_json
 from sequencer.cli.run import addresses_json, check_member, read_genesis, run_node
 from sequencer.config_load import Flag
 from sequencer.core import genesis as genesis_file
+from sequencer.core.chain_spec import DaOrigin
 from sequencer.core.encoding import data
 from sequencer.core.errors import ConfigError
 from sequencer.core.genesis import Genesis
 from sequencer.core.membership import SequencerInfo
+from sequencer.core.ports import Signer
 from sequencer.core.types import Hash32
 from sequencer.lifecycle import DataDirectory
 from sequencer.signer import keystore
@@ -34,7 +38,10 @@ _FLAGS: Final = {
     "--metrics-port": "metrics.port",
     "--block-time": "block.block_time_ms",
     "--engine": "node.engine",
+    **layers.SETTINGS,
 }
+_L1_ACCOUNT: Final = 9
+"""Of the funded ones: pays for posting to Ethereum unless told otherwise."""
 _MNEMONIC: Final = "test test test test test test test test test test test junk"
 
 
@@ -64,6 +71,9 @@ nothing else goes to standard output.""",
     parser.add_argument("--engine", metavar="ENGINE", help="auto, native or reference (default: auto)")
     parser.add_argument("--gas-limit", type=int, metavar="N", help="gas limit of a block (default: 30000000)")
     parser.add_argument("--chain-id", type=int, metavar="N", help="chain id (default: 421701)")
+    parser.add_argument("--da", choices=layers.LAYERS, help="where batches are public (default: local)")
+    layers.add_layer_flags(parser)
+    parser.add_argument("--l1-key-file", type=Path, metavar="FILE", help="key that pays there (default: account 9)")
     add_json(parser, "print one JSON object instead of the banner")
 
 
@@ -74,7 +84,12 @@ def _devnet(arguments: argparse.Namespace) -> int:
     ):
         chain = chain_file.load(chain_file.find("devnet"))
         signer = _signer(directory)
-        genesis = _genesis(directory, chain, signer, arguments.chain_id, arguments.gas_limit)
+        l1_signer = _l1_signer(arguments.l1_key_file, chain)
+
+        def origin(seed: Hash32) -> DaOrigin | None:
+            return layers.new_origin(arguments, settings, seed, l1_signer)
+
+        genesis = _genesis(directory, chain, signer, arguments.chain_id, arguments.gas_limit, arguments.da, origin)
         check_member(genesis, signer)
 
         def ready(addresses: "NodeAddresses") -> None:
@@ -84,7 +99,7 @@ def _devnet(arguments: argparse.Namespace) -> int:
             else:
                 result(_banner(document, temporary=temporary))
 
-        return run_node(settings, genesis, signer, directory, ready)
+        return run_node(settings, genesis, signer, directory, ready, l1_signer)
 
 
 @contextlib.contextmanager
@@ -109,22 +124,38 @@ def _signer(directory: DataDirectory) -> LocalSigner:
     return LocalSigner(keystore.read_plain_key(directory.key_file))
 
 
+def _l1_signer(file: Path | None, chain: ChainFile) -> Signer:
+    return layers.read_l1_key(file) if file else LocalSigner(chain.funded[_L1_ACCOUNT].private_key)
+
+
 def _genesis(
-    directory: DataDirectory, chain: ChainFile, signer: LocalSigner, chain_id: int | None, gas_limit: int | None
+    directory: DataDirectory,
+    chain: ChainFile,
+    signer: LocalSigner,
+    chain_id: int | None,
+    gas_limit: int | None,
+    layer: str | None = None,
+    new_origin: Callable[[Hash32], DaOrigin | None] = lambda _: None,
 ) -> Genesis:
     """The genesis in the data directory, made on the first start. Flags that contradict it are refused."""
     if not directory.genesis_file.exists():
+        seed = Hash32(secrets.token_bytes(32))
         genesis = chain.genesis(
             timestamp=int(time.time()),
-            seed=Hash32(secrets.token_bytes(32)),
+            seed=seed,
             sequencers=(SequencerInfo(signer.address, fee_recipient=signer.address),),
             chain_id=chain_id,
             gas_limit=gas_limit,
+            da=new_origin(seed),
         )
         lifecycle.write_whole(directory.genesis_file, genesis_file.dump(genesis))
         return genesis
     genesis = read_genesis(directory.genesis_file)
-    asked = (("--chain-id", chain_id, genesis.spec.chain_id), ("--gas-limit", gas_limit, genesis.spec.gas_limit))
+    asked = (
+        ("--chain-id", chain_id, genesis.spec.chain_id),
+        ("--gas-limit", gas_limit, genesis.spec.gas_limit),
+        ("--da", layer, layers.layer_name(genesis.spec.da)),
+    )
     for flag, wanted, fixed in asked:
         if wanted is not None and wanted != fixed:
             reason = f"the chain in {directory.path} was made with {fixed}, which cannot change; use another --data-dir"

@@ -66,7 +66,9 @@ def _run(arguments: argparse.Namespace) -> int:
             else:
                 result(f"ready: chain {genesis.spec.chain_id} at {addresses.rpc_url}, metrics {addresses.metrics_url}")
 
-        return run_node(settings, genesis, signer, directory, ready)
+        key_file = settings.ethereum.key_file
+        l1_signer = LocalSigner(keystore.read_plain_key(key_file)) if key_file else None
+        return run_node(settings, genesis, signer, directory, ready, l1_signer)
 
 
 def run_node(
@@ -75,6 +77,7 @@ def run_node(
     signer: Signer,
     directory: DataDirectory,
     on_ready: "Callable[[NodeAddresses], None]",
+    l1_signer: Signer | None = None,
 ) -> int:
     """Run a node until it is told to stop. Raises what ends it otherwise."""
     import uvloop
@@ -88,7 +91,7 @@ def run_node(
         with contextlib.suppress(BrokenPipeError):  # nobody reads the banner: no reason to stop a node
             on_ready(addresses)
 
-    uvloop.run(node.run(settings, genesis, signer, on_ready=announce, lock=directory))
+    uvloop.run(node.run(settings, genesis, signer, on_ready=announce, lock=directory, l1_signer=l1_signer))
     return Exit.DONE
 
 

@@ -65,6 +65,8 @@ class BlockDraft:
     promise_window_s: int
     parent: Hash32
     last_timestamp_ms: int = 0
+    gas_percent: int = 100
+    """Of the block's gas limit that may be used: less while too much waits to be public, 0 for an empty block."""
     index: int = 0
     position: int = 0
     gas_used: int = 0
@@ -84,7 +86,7 @@ class BlockDraft:
         """What the policy may pick now, at most ``chunk`` transactions."""
         config, waiting = self.config, len(self._taken)
         return Budget(
-            gas=self.attributes.gas_limit - self.gas_used,
+            gas=max(0, self.gas_left),
             size_bytes=min(
                 config.flashblock_max_size_bytes - self._size_bytes, config.block_max_size_bytes - self.size_bytes
             ),
@@ -96,10 +98,15 @@ class BlockDraft:
         )
 
     @property
+    def gas_left(self) -> int:
+        """Below zero if the last transaction used what it might."""
+        return self.attributes.gas_limit * self.gas_percent // 100 - self.gas_used
+
+    @property
     def block_full(self) -> bool:
         """No further transaction can fit into this block."""
         return (
-            self.attributes.gas_limit - self.gas_used < TRANSACTION_GAS
+            self.gas_left < TRANSACTION_GAS
             or self.position + len(self._taken) >= self.config.block_max_transactions
             or self.index >= self.config.block_max_flashblocks - 1
         )
@@ -110,7 +117,7 @@ class BlockDraft:
         size_bytes = sum(len(pooled.transaction.raw) for pooled in members)
         gas = sum(pooled.transaction.gas_limit for pooled in members)
         if (
-            gas > self.attributes.gas_limit - self.gas_used
+            gas > self.gas_left
             or size_bytes > config.flashblock_max_size_bytes
             or len(members) > config.flashblock_max_transactions
         ):

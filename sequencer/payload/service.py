@@ -102,6 +102,7 @@ class BlockBuilder:
         parent_flashblock: Hash32,
         last_timestamp_ms: int,
         bundles: BundleSource | None = None,
+        gas_percent: Callable[[], int] = lambda: 100,
     ) -> None:
         self._config = config
         self._spec = spec
@@ -114,6 +115,7 @@ class BlockBuilder:
         self._bundles = bundles if self._ranking else None
         self._downstream = downstream
         self._on_open = on_open
+        self._gas_percent = gas_percent
         self._clock_ms = clock_ms
         self._metrics = metrics
         self._parent = parent
@@ -169,6 +171,7 @@ class BlockBuilder:
             self._spec.promise_window_s,
             self._parent_flashblock,
             self._last_timestamp_ms,
+            self._gas_percent(),
         )
         slot = now_ms // self._config.block_time_ms + 1
         await self._fill(draft, slot * self._config.block_time_ms)

@@ -34,6 +34,7 @@ NUMBER_OF_HASH: Final = b"\x20"
 PLACE_OF_TRANSACTION: Final = b"\x21"
 LOG_POSTINGS: Final = b"\x22"
 DA_OUTBOX: Final = b"\x80"
+L1_JOURNAL: Final = b"\x81"
 
 
 def u64(value: int) -> bytes:

@@ -87,6 +87,11 @@ def batch(posted: PostedBatch) -> Json:
         "layer": posted.layer,
         "height": None if posted.height is None else quantity(posted.height),
         "size": quantity(posted.size_bytes),
+        "transactionCount": quantity(posted.transactions),
+        "transactionBytes": quantity(posted.transaction_bytes),
+        "fee": quantity(posted.fee),
+        "feeUnit": posted.fee_unit,
+        "feePerTransaction": quantity(posted.fee // posted.transactions) if posted.transactions else "0x0",
     }
 
 
