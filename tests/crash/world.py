@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 from da.config import BatcherConfig, SubmitterConfig
 from da.derive import AcceptedBatch, Derivation, Ignored
 from da.memory import MemoryLayer
+from da.selection import OpenLayer
 from sequencer import chain_file
 from sequencer.chain import ChainRuntime, ChainStores
 from sequencer.config import Settings
@@ -153,7 +154,7 @@ class World:
             storage=storage,
             blocks=BlockStore(storage),
             meta=meta,
-            layer=self.layer,
+            layer=OpenLayer(self.layer),
             journal=None,
             guard=GuardFile(ROOT / "guard", chain, files, lambda _: Home(1, bytes(16))),
         )
