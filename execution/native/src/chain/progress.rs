@@ -73,14 +73,24 @@ impl Progress {
         lock(&self.shared.inbox)?.push(step);
         if self.weight >= ENOUGH && !self.shared.running.swap(true, Ordering::AcqRel) {
             self.weight = 0;
-            let shared = Arc::clone(&self.shared);
-            rayon::spawn(move || {
-                // A panic poisons the lock of the tries, which whoever seals will find.
-                let _ = catch_unwind(AssertUnwindSafe(|| shared.work()));
-                shared.running.store(false, Ordering::Release);
-            });
+            self.wake();
         }
         Ok(())
+    }
+
+    /// A thread of its own, never one of rayon's: it waits for the lock of the tries, whose holder may be waiting
+    /// for rayon's threads. Rayon's threads take no lock that is held over parallel work.
+    fn wake(&self) {
+        let shared = Arc::clone(&self.shared);
+        let started = std::thread::Builder::new().name("tries".into()).spawn(move || {
+            // A panic poisons the lock of the tries, which whoever seals will find.
+            let _ = catch_unwind(AssertUnwindSafe(|| shared.work()));
+            shared.running.store(false, Ordering::Release);
+        });
+        if started.is_err() {
+            // No thread to be had: sealing does it all.
+            self.shared.running.store(false, Ordering::Release);
+        }
     }
 
     /// Starts over from the parent block: after a rewind, with what remains.
