@@ -85,6 +85,9 @@ class DerivationTip:
     l1_origin_number: int = 0
     epoch: int = 0
     term: int = 0
+    """Of the last batch. Its blocks may be of earlier terms: a new leader posts what the one before it left."""
+    block_term: int = 0
+    """Of the last block."""
     reset: int = 0
 
     @classmethod
@@ -295,7 +298,7 @@ def follow(tip: DerivationTip, header: BatchHeader, blocks: tuple[DerivedBlock, 
     _require(not flashblocks or flashblocks[0].parent == tip.last_flashblock, "parent of the first flashblock")
     _require(header.reset == tip.reset, "reset")
     _require(header.epoch >= tip.epoch and header.term >= tip.term, "epoch or term went back")
-    timestamp, origin, term = tip.timestamp, tip.l1_origin_number, tip.term
+    timestamp, origin, term = tip.timestamp, tip.l1_origin_number, tip.block_term
     for block in blocks:
         attributes = block.attributes
         _require(attributes.timestamp >= timestamp, f"timestamp of block {attributes.number} went back")
@@ -314,6 +317,7 @@ def follow(tip: DerivationTip, header: BatchHeader, blocks: tuple[DerivedBlock, 
         l1_origin_number=origin,
         epoch=header.epoch,
         term=header.term,
+        block_term=term,
         reset=header.reset,
     )
 

@@ -105,6 +105,22 @@ def test_a_batch_that_does_not_extend_the_last_one_is_a_fork() -> None:
     assert (accepted(events), reasons(events)) == ([1], [Ignored.FORKED])
 
 
+def test_a_new_leader_posts_the_blocks_of_the_term_before_in_several_batches() -> None:
+    blocks = make_blocks(4, term=1)
+    one = make_batch(BatchTip.at_genesis(GENESIS.hash), blocks[:2], term=2)
+    two = make_batch(BatchTip.after(one.header), blocks[2:], term=2)
+    target = derivation()
+    assert accepted(feed(target, *blobs_of(one), *blobs_of(two))) == [1, 2]
+    assert (target.tip.term, target.tip.block_term) == (2, 1)
+
+
+def test_a_batch_of_an_earlier_term_than_the_one_before_it_breaks_the_rules() -> None:
+    blocks = make_blocks(4, term=1)
+    one = make_batch(BatchTip.at_genesis(GENESIS.hash), blocks[:2], term=2)
+    two = make_batch(BatchTip.after(one.header), blocks[2:], term=1)
+    assert reasons(feed(derivation(), *blobs_of(one), *blobs_of(two))) == [Ignored.RULES]
+
+
 def test_without_enough_signatures_nothing_takes_effect() -> None:
     (batch,) = make_batches(1)
     for keys in ([], [STRANGER_KEY], [KEY, STRANGER_KEY]):
