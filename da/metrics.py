@@ -57,6 +57,29 @@ class DaMetrics:
         self._paid_bytes = Counter(
             "sequencer_da_paid_bytes", "Encoded bytes of the batches that were paid for.", registry=registry
         )
+        self._transaction_bytes = Histogram(
+            "sequencer_da_transaction_bytes",
+            "Encoded bytes per transaction, one observation a batch.",
+            buckets=(20, 40, 60, 80, 100, 120, 150, 200, 300, 500, 1000, 10_000, 100_000),
+            registry=registry,
+        )
+        self._compression = Gauge(
+            "sequencer_da_compression_ratio",
+            "Encoded bytes of the last batch by the bytes of its raw transactions.",
+            registry=registry,
+        )
+        self._fee_per_transaction = Gauge(
+            "sequencer_da_fee_per_transaction",
+            "A transaction's average share of the last batch's fee, in whole coins.",
+            ["unit"],
+            registry=registry,
+        )
+        self._fee_per_byte = Gauge(
+            "sequencer_da_fee_per_byte",
+            "Fee of the last batch by its encoded bytes, in whole coins.",
+            ["unit"],
+            registry=registry,
+        )
         self._balance = Gauge(
             "sequencer_da_balance",
             "What a paying account holds, in whole coins.",
@@ -95,6 +118,16 @@ class DaMetrics:
             self._paid.labels(row.fee_unit).inc(row.fee / COIN.get(row.fee_unit, 1))
             self._paid_transactions.inc(row.transactions)
             self._paid_bytes.inc(row.size_bytes)
+
+    def shared(self, row: Submission) -> None:
+        """A batch was read back: what a transaction of it took on average."""
+        if row.transactions:
+            self._transaction_bytes.observe(row.size_bytes / row.transactions)
+            self._compression.set(row.size_bytes / max(row.transaction_bytes, 1))
+        if row.transactions and row.fee:
+            coin = COIN.get(row.fee_unit, 1)
+            self._fee_per_transaction.labels(row.fee_unit).set(row.fee / row.transactions / coin)
+            self._fee_per_byte.labels(row.fee_unit).set(row.fee / row.size_bytes / coin)
 
     def balance(self, account: LayerAccount) -> None:
         """What a paying account holds now."""

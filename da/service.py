@@ -154,6 +154,21 @@ class DaService:
         row = self._outbox.row(sequence)
         return row.view(self._layer.layer) if row else None
 
+    def batch_of(self, block_number: int) -> PostedBatch | None:
+        """The batch that carries a block, by bisection over the outbox; None while no batch is closed over it."""
+        latest = self.latest
+        if latest is None or not 1 <= block_number <= latest.last_block:
+            return None
+        low, high = 1, latest.sequence
+        while low < high:
+            middle = (low + high) // 2
+            row = self._outbox.row(middle)
+            if row is None or row.last_block.number < block_number:
+                low = middle + 1
+            else:
+                high = middle
+        return self.batch(low)
+
     @property
     def latest(self) -> PostedBatch | None:
         """The newest batch in the outbox, final or not."""
@@ -187,6 +202,7 @@ class DaService:
         if row.state is State.INCLUDED:
             self._metrics.included((self._clock_ms() - row.prepared_ms) / 1000)
             self._metrics.paid(row)
+            self._metrics.shared(row)
         self._listener.on_batch(row.view(self._layer.layer))
         self._tell_heads()
         async with self._moved:

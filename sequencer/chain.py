@@ -242,6 +242,7 @@ class ChainRuntime:
             waiters=self._waiters,
             statuses=self._statuses,
             batch=self._da.batch,
+            batch_of=self._da.batch_of,
             next_base_fee=lambda: self._base_fee_wei,
             ordering=self._ordering,
         )

@@ -73,6 +73,7 @@ class ChainView:
         waiters: Waiters[Preconfirmed],
         statuses: StatusBook,
         batch: Callable[[int], PostedBatch | None],
+        batch_of: Callable[[int], PostedBatch | None],
         next_base_fee: Callable[[], int],
         ordering: OrderingDesk,
     ) -> None:
@@ -91,6 +92,7 @@ class ChainView:
         self._waiters = waiters
         self._statuses = statuses
         self._batch = batch
+        self._batch_of = batch_of
         self._next_base_fee = next_base_fee
         self.ordering = ordering
         self._commitments: LruCache[Hash32, Commitment] = LruCache(COMMITMENTS_CACHED)
@@ -299,7 +301,9 @@ class ChainView:
         inclusion = self.inclusion(transaction_hash)
         times = self._statuses.times(transaction_hash, inclusion.block.number if inclusion else None)
         if inclusion:
-            return TransactionStatus(self._block_status(inclusion), times)
+            posted = self._batch_of(inclusion.block.number) if inclusion.sealed else None
+            share = posted.share(len(inclusion.transaction.raw)) if posted and posted.height is not None else None
+            return TransactionStatus(self._block_status(inclusion), times, share=share)
         if self._pool.get(transaction_hash):
             pending = self._pool.is_pending(transaction_hash)
             return TransactionStatus(Status.RECEIVED if pending else Status.QUEUED, times)

@@ -9,11 +9,11 @@ from da.celestia.config import CelestiaConfig
 from da.ethereum.config import EthereumConfig
 from da.selection import LayerSettings, celestia_origin, ethereum_origin
 from sequencer.config import Settings
-from sequencer.core import secp256k1
 from sequencer.core.chain_spec import DaOrigin
-from sequencer.core.errors import ConfigError, Malformed
+from sequencer.core.errors import ConfigError
 from sequencer.core.ports import Signer
 from sequencer.core.types import Hash32
+from sequencer.signer import keystore
 from sequencer.signer.local import LocalSigner
 
 LAYERS: Final = ("local", "celestia", "ethereum")
@@ -74,12 +74,8 @@ def layer_name(origin: DaOrigin | None) -> str:
 
 
 def read_l1_key(file: Path) -> Signer:
-    """The key in a file of 64 hex digits; who may read the file is not looked at. Raises ``ConfigError``."""
+    """The key in a file of 64 hex digits that nobody else may read. Raises ``ConfigError``."""
     try:
-        key = bytes.fromhex(file.read_text(encoding="ascii").strip().removeprefix("0x"))
-        secp256k1.address_of_private_key(key)
-    except OSError as error:
-        raise ConfigError("--l1-key-file", str(file), error.strerror or "cannot be read") from None
-    except (ValueError, Malformed):
-        raise ConfigError("--l1-key-file", str(file), "does not hold a private key of 64 hex digits") from None
-    return LocalSigner(key)
+        return LocalSigner(keystore.read_plain_key(file))
+    except ConfigError as error:
+        raise ConfigError("--l1-key-file", str(file), error.reason) from None

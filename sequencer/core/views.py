@@ -70,11 +70,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TransactionStatus:
-    """The status, when each earlier one was reached (unix milliseconds), and why it was dropped."""
+    """The status, when each earlier one was reached (unix milliseconds), why it was dropped, and what it takes of
+    its batch once that is posted."""
 
     status: Status
     times_ms: Mapping[Status, int] = field(default_factory=dict)
     reason: str = ""
+    share: "DataShare | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +148,22 @@ class PostedBatch:
     fee: int = 0
     """What posting cost, in ``fee_unit``; 0 while it is not known, and where it costs nothing."""
     fee_unit: str = ""
+
+    def share(self, raw_bytes: int) -> "DataShare":
+        """What a transaction of ``raw_bytes`` takes of this batch, each part rounded down."""
+        whole = max(self.transaction_bytes, raw_bytes, 1)
+        return DataShare(self, raw_bytes, self.size_bytes * raw_bytes // whole, self.fee * raw_bytes // whole)
+
+
+@dataclass(frozen=True, slots=True)
+class DataShare:
+    """A transaction's part of the batch that carries it, in the proportion of raw bytes.
+
+    ``size_bytes`` is of the encoded batch, headers and all; ``fee`` is in the batch's ``fee_unit``, 0 while it is not
+    known.
+    """
+
+    batch: PostedBatch
+    raw_bytes: int
+    size_bytes: int
+    fee: int

@@ -7,19 +7,35 @@ from sequencer.core.encoding import data, quantity
 from sequencer.core.heads import Heads
 from sequencer.core.membership import SequencerSet
 from sequencer.core.types import Hash32
-from sequencer.core.views import OpenBlock, PostedBatch, PromiseLedger, TransactionStatus
+from sequencer.core.views import DataShare, OpenBlock, PostedBatch, PromiseLedger, TransactionStatus
 from sequencer.rpc.render.json import Json
 
 
 def transaction_status(status: TransactionStatus) -> Json:
-    """``{status, times, reason?}`` with times in unix milliseconds."""
+    """``{status, times, reason?, posting?}`` with times in unix milliseconds."""
     fields: Json = {
         "status": status.status.value,
         "times": {reached.value: quantity(at_ms) for reached, at_ms in status.times_ms.items()},
     }
     if status.reason:
         fields["reason"] = status.reason
+    if status.share:
+        fields["posting"] = _share(status.share)
     return fields
+
+
+def _share(share: DataShare) -> Json:
+    """Where a transaction's data is, and its part of that batch's bytes and fee."""
+    posted = share.batch
+    return {
+        "batch": quantity(posted.sequence),
+        "layer": posted.layer,
+        "height": None if posted.height is None else quantity(posted.height),
+        "rawBytes": quantity(share.raw_bytes),
+        "bytes": quantity(share.size_bytes),
+        "fee": quantity(share.fee),
+        "feeUnit": posted.fee_unit,
+    }
 
 
 def sync_status(heads: Heads, pending: OpenBlock | None) -> Json:
@@ -89,6 +105,7 @@ def batch(posted: PostedBatch) -> Json:
         "size": quantity(posted.size_bytes),
         "transactionCount": quantity(posted.transactions),
         "transactionBytes": quantity(posted.transaction_bytes),
+        "bytesPerTransaction": quantity(posted.size_bytes // posted.transactions) if posted.transactions else "0x0",
         "fee": quantity(posted.fee),
         "feeUnit": posted.fee_unit,
         "feePerTransaction": quantity(posted.fee // posted.transactions) if posted.transactions else "0x0",

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from sequencer import chain_file
-from sequencer.cli import devnet
+from sequencer.cli import devnet, layers
 from sequencer.cli.main import parser, run
 from sequencer.core.errors import ConfigError
+from sequencer.core.secp256k1 import address_of_private_key
 from sequencer.lifecycle import hold_data_directory
 
 
@@ -50,6 +51,19 @@ def test_a_start_that_was_cut_off_after_the_key_goes_on(tmp_path: Path) -> None:
     with hold_data_directory(tmp_path) as directory:
         address = devnet._signer(directory).address
     assert prepare(tmp_path)[1] == address
+
+
+def test_a_key_for_the_l1_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "l1.key"
+    file.write_text("11" * 32 + "\n")
+    for mode in (0o640, 0o604):
+        file.chmod(mode)
+        with pytest.raises(ConfigError, match=f"--l1-key-file.*chmod 600 {file}"):
+            layers.read_l1_key(file)
+    file.chmod(0o600)
+    assert layers.read_l1_key(file).address == address_of_private_key(b"\x11" * 32)
+    with pytest.raises(ConfigError, match="--l1-key-file"):
+        layers.read_l1_key(tmp_path / "none")
 
 
 def test_an_operators_chain_is_refused(tmp_path: Path) -> None:

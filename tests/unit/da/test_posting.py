@@ -105,6 +105,20 @@ async def test_views_of_batches() -> None:
     assert service.batch(0) is service.batch(4) is service.batch(-1) is service.batch(2**70) is None
 
 
+async def test_the_batch_of_a_block_and_the_shares_of_its_transactions() -> None:
+    world = await posted(World(MemoryLayer(), BATCHES))
+    service = world.service()
+    await service.load()
+    found = {number: view.sequence for number in range(9) if (view := service.batch_of(number))}
+    assert found == {1: 1, 2: 1, 3: 2, 4: 2, 5: 3, 6: 3}
+    view = service.batch_of(3)
+    assert view is not None
+    paid = replace(view, fee=10**15 + 1, fee_unit="wei", transaction_bytes=1_000, size_bytes=700)
+    shares = [paid.share(size) for size in (1, 333, 666)]
+    assert [share.size_bytes for share in shares] == [0, 233, 466]
+    assert sum(share.fee for share in shares) in range(paid.fee - 3, paid.fee + 1)
+
+
 async def test_final_batches_give_up_their_bytes() -> None:
     world = await posted(World(MemoryLayer(), BATCHES))
     assert sum(map(len, world.disk.rows.values())) < 3 * 300

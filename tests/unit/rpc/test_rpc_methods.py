@@ -15,6 +15,7 @@ from sequencer.core.flashblock import Flashblock, Preconfirmation, SignedFlashbl
 from sequencer.core.keccak import EMPTY_HASH, keccak256
 from sequencer.core.receipt import ExecutedOutcome
 from sequencer.core.types import Hash32, Signature
+from sequencer.core.views import Status, TransactionStatus
 from sequencer.rpc.methods.method import Kind
 from sequencer.rpc.methods.table import METHODS
 from tests.unit.rpc.calling import error, result
@@ -436,6 +437,21 @@ async def test_the_sequencers_own_methods() -> None:
     assert await result(served, "sequencer_getTransactionStatus", hexed(promise.transaction_hash)) == {
         "status": "preconfirmed",
         "times": {"received": hex(1_700_000_000_100), "preconfirmed": hex(1_700_000_000_105)},
+    }
+    posted = replace(backend.batches[0], transaction_bytes=500, fee=3_000, fee_unit="utia")
+    backend.statuses[promise.transaction_hash] = TransactionStatus(Status.SAFE, share=posted.share(100))
+    assert await result(served, "sequencer_getTransactionStatus", hexed(promise.transaction_hash)) == {
+        "status": "safe",
+        "times": {},
+        "posting": {
+            "batch": "0x0",
+            "layer": "local",
+            "height": "0x7",
+            "rawBytes": hex(100),
+            "bytes": hex(200),
+            "fee": hex(600),
+            "feeUnit": "utia",
+        },
     }
     status = await result(served, "sequencer_syncStatus")
     assert [status[head]["number"] for head in ("unsafe", "safe", "finalized")] == ["0x3", "0x2", "0x1"]
