@@ -80,6 +80,11 @@ class SealedBatch:
     signatures: tuple[Signature, ...]
     compressed: bytes
 
+    @property
+    def encoded(self) -> bytes:
+        """The bytes of the batch, as they were found."""
+        return encode(self.header, self.signatures, self.compressed)
+
     def open(self) -> bytes:
         """The body, if it is the one that the header commits to. Raises ``Malformed``."""
         content = compression.decompress(self.compressed, MAX_BODY_BYTES)

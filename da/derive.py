@@ -68,6 +68,8 @@ class AcceptedBatch:
     ref: BlobRef
     header: BatchHeader
     blocks: tuple[DerivedBlock, ...]
+    sealed: SealedBatch
+    """As it stands on the layer."""
 
 
 DerivationEvent = AcceptedBatch | IgnoredBlob
@@ -274,7 +276,7 @@ class Derivation:
         if len(self._before) > limits.MAX_REMEMBERED_BATCHES:
             self._before.popitem(last=False)
         self._tip = tip
-        return AcceptedBatch(held.ref, header, blocks)
+        return AcceptedBatch(held.ref, header, blocks, held.sealed)
 
 
 class RuleBroken(Malformed):

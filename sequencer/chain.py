@@ -119,6 +119,11 @@ class ChainStores:
     journal: Journal
 
 
+def local_da_dir(settings: Settings, data_dir: Path) -> Path:
+    """Where the local DA layer is, for a chain that uses it."""
+    return settings.node.local_da_dir or data_dir / "da"
+
+
 @asynccontextmanager
 async def open_stores(
     settings: Settings,
@@ -145,7 +150,12 @@ async def open_stores(
         await asyncio.to_thread(stack.enter_context, hold_key(guarded))
         guard = GuardFile(data_dir / "guard", guarded, OS_FILES, home_of)
         stack.push_async_callback(asyncio.to_thread, guard.close)
-        sequence_log = LocalLog(data_dir / "log", genesis_header.hash, metrics=LogMetrics(registry))
+        sequence_log = LocalLog(
+            data_dir / "log",
+            genesis_header.hash,
+            segment_bytes=settings.sequence_log.segment_bytes,
+            metrics=LogMetrics(registry),
+        )
         await asyncio.to_thread(sequence_log.open)
         stack.push_async_callback(asyncio.to_thread, sequence_log.close)
         storage = stack.enter_context(RocksStorage(data_dir / "chain"))
@@ -155,7 +165,7 @@ async def open_stores(
             open_layer(
                 genesis.spec.da,
                 LayerSettings(settings.celestia, settings.ethereum, settings.fallback),
-                local_dir=data_dir / "da",
+                local_dir=local_da_dir(settings, data_dir),
                 genesis_text=genesis_file.dump(genesis),
                 clock_ms=clock_ms,
                 poster=L1Poster(l1_signer, PrefixedStorage(storage, L1_JOURNAL)) if l1_signer else None,

@@ -18,6 +18,7 @@ from da.fallback import FallbackConfig
 from mempool.config import MempoolConfig
 from sequencer import config_load
 from sequencer.config_load import Flag, Loaded
+from sequencer.consensus.config import SequenceLogConfig
 from sequencer.core.errors import ConfigError
 from sequencer.payload.config import PayloadConfig
 from sequencer.rpc.config import RpcConfig
@@ -36,6 +37,8 @@ class NodeConfig:
     """Folder of everything the node keeps; one process at a time. The devnet uses a temporary one unless told."""
     genesis: Path | None = None
     """Genesis file; genesis.json in the data directory when not set."""
+    local_da_dir: Path | None = None
+    """Folder of the local DA layer; da in the data directory when not set. One node writes there."""
     engine: Literal["auto", "native", "reference"] = "auto"
     """Execution engine; auto takes the native one where it is installed."""
     read_workers: int = field(default=2, metadata={"minimum": 1, "maximum": 64})
@@ -62,6 +65,7 @@ class Settings:
     rpc: RpcConfig = field(default_factory=RpcConfig)
     signer: SignerConfig = field(default_factory=SignerConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    sequence_log: SequenceLogConfig = field(default_factory=SequenceLogConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 

@@ -98,7 +98,7 @@ def _check_format(path: Path) -> None:
     try:
         text = file.read_text(encoding="ascii").strip()
     except FileNotFoundError:
-        if (path / "genesis.json").exists():
+        if (path / "log").exists() or (path / "chain").exists():  # genesis and keys alone hold no chain yet
             raise ConfigError("node.data_dir", str(path), "holds a chain but no format version") from None
         write_whole(file, f"{FORMAT_VERSION}\n")
         return

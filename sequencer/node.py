@@ -13,17 +13,22 @@ from pathlib import Path
 import structlog
 from prometheus_client import CollectorRegistry
 
+from da.adoption import Adoption
+from da.outbox import Outbox
 from sequencer import lifecycle
-from sequencer.chain import ChainRuntime, open_stores
+from sequencer.chain import ChainRuntime, ChainStores, clock_ms, local_da_dir, open_stores
 from sequencer.config import Settings
 from sequencer.core.block import Header
 from sequencer.core.genesis import Genesis
 from sequencer.core.ports import Signer
 from sequencer.core.types import Hash32
-from sequencer.derivation import DerivationSource, derive_chain
+from sequencer.da_sync import DaSync, SyncStopped, refuse_half_synced
+from sequencer.derivation import DerivationSource, OnProgress, derive_chain
 from sequencer.lifecycle import DataDirectory, DiskLevel, DiskLimits
+from sequencer.preconf.signing import GuardedSigner
 from sequencer.rpc.metrics import RpcMetrics
 from sequencer.rpc.service import RpcServer
+from sequencer.storage.table import DA_OUTBOX, PrefixedStorage
 from sequencer.telemetry import health
 from sequencer.telemetry.health import Health
 from sequencer.telemetry.metrics import ProcessMetrics
@@ -49,6 +54,15 @@ class NodeAddresses:
     da_dir: Path
 
 
+@dataclass(frozen=True, slots=True)
+class SyncRequest:
+    """A start from DA: ``signed_nothing_beyond`` is the operator's word that the key has promised nothing that is not
+    there."""
+
+    signed_nothing_beyond: bool
+    on_progress: OnProgress
+
+
 class _Stop(Exception):
     """Leaves the task group when the node was told to stop and has stopped."""
 
@@ -61,6 +75,7 @@ async def run(
     on_ready: Callable[[NodeAddresses], None],
     lock: DataDirectory,
     l1_signer: Signer | None = None,
+    sync: SyncRequest | None = None,
 ) -> None:
     """Run a node until SIGTERM or SIGINT. Raises ``Fatal`` when it cannot go on."""
     registry = CollectorRegistry()
@@ -74,6 +89,8 @@ async def run(
         ):
             chain = ChainRuntime(settings, stores, signer, registry)
             try:
+                if not await _synced(stores, signer, sync, stop):
+                    return
                 await chain.start()
                 _tame_the_collector()
                 process.describe_build(stores.engine.name, genesis.spec.fork_at(genesis.timestamp))
@@ -87,12 +104,41 @@ async def run(
                     metrics_url=telemetry.url,
                     genesis_hash=stores.genesis_header.hash,
                     engine=stores.engine.name,
-                    da_dir=lock.path / "da",
+                    da_dir=local_da_dir(settings, lock.path),
                 )
                 limits = DiskLimits(settings.node.disk_low_bytes, settings.node.disk_full_bytes)
                 await _serve(chain, server, probes, process, lock, limits, stop, lambda: on_ready(addresses))
             finally:
                 await asyncio.to_thread(chain.close)
+
+
+async def _synced(stores: ChainStores, signer: Signer, sync: SyncRequest | None, stop: asyncio.Event) -> bool:
+    """Bring an empty data directory to where DA ends, if that is asked for. False if the node was told to stop."""
+    if sync is None:
+        refuse_half_synced(stores.meta)
+        return True
+    layer = stores.layer.layer
+    try:
+        await DaSync(
+            genesis=stores.genesis,
+            genesis_header=stores.genesis_header,
+            engine=stores.engine,
+            sequence_log=stores.sequence_log,
+            storage=stores.storage,
+            store=stores.blocks,
+            meta=stores.meta,
+            layer=layer,
+            adoption=Adoption(Outbox(PrefixedStorage(stores.storage, DA_OUTBOX)), layer, clock_ms),
+            guard=stores.guard,
+            signer=GuardedSigner(signer, stores.domain, stores.guard),
+            signed_nothing_beyond=sync.signed_nothing_beyond,
+            on_progress=sync.on_progress,
+            stopping=stop.is_set,
+        ).run()
+    except SyncStopped:
+        log.info("stopped while syncing from DA; the next sync goes on")
+        return False
+    return True
 
 
 def _tame_the_collector() -> None:
@@ -163,8 +209,16 @@ class DerivedHead:
 
 
 async def derive(
-    source: DerivationSource, genesis: Genesis, lock: DataDirectory, *, to: int | None, engine: str
+    source: DerivationSource,
+    genesis: Genesis,
+    lock: DataDirectory,
+    *,
+    to: int | None,
+    engine: str,
+    on_progress: OnProgress = lambda _: None,
 ) -> DerivedHead:
     """Rebuild a chain from a DA layer and its genesis into a new data directory."""
-    head: Header = await derive_chain(source, genesis, lock.path, to=to, engine=engine, pass_fds=(lock.descriptor,))
+    head: Header = await derive_chain(
+        source, genesis, lock.path, to=to, engine=engine, pass_fds=(lock.descriptor,), on_progress=on_progress
+    )
     return DerivedHead(head.number, head.hash, head.state_root)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sequencer.cli import layers
 from sequencer.cli.arguments import add_command, add_json
 from sequencer.cli.output import Exit, result, result_json
+from sequencer.cli.progress import ProgressBar
 from sequencer.cli.run import read_genesis
 from sequencer.core.encoding import data
 from sequencer.core.errors import ConfigError
@@ -69,8 +70,17 @@ def _derive(arguments: argparse.Namespace) -> int:
         raise ConfigError("--data-dir", str(arguments.data_dir), "must be new or empty")
     from sequencer import node
 
-    with hold_data_directory(arguments.data_dir) as directory:
-        head = asyncio.run(node.derive(source, genesis, directory, to=arguments.to, engine=arguments.engine))
+    with hold_data_directory(arguments.data_dir) as directory, ProgressBar("deriving") as bar:
+        head = asyncio.run(
+            node.derive(
+                source,
+                genesis,
+                directory,
+                to=arguments.to,
+                engine=arguments.engine,
+                on_progress=lambda at: bar.show(at.share, f"block {at.block}"),
+            )
+        )
     if arguments.json:
         document = {"headNumber": head.number, "headHash": data(head.hash), "stateRoot": data(head.state_root)}
         result_json(document)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sequencer.cli.arguments import add_command, add_json, add_settings, settings_of
 from sequencer.cli.output import Exit, checksummed, result, result_json
+from sequencer.cli.progress import ProgressBar
 from sequencer.config import Settings
 from sequencer.core import genesis as genesis_file
 from sequencer.core.encoding import data
@@ -20,7 +21,7 @@ from sequencer.signer.local import LocalSigner
 
 if TYPE_CHECKING:
     from sequencer.cli.arguments import Commands
-    from sequencer.node import NodeAddresses
+    from sequencer.node import NodeAddresses, SyncRequest
 
 
 def register(commands: "Commands") -> None:
@@ -35,11 +36,23 @@ Run the node in the foreground until SIGTERM or SIGINT: it then stops taking tra
 it can, and exits 0. A second signal ends it at once.
 
 It needs a data directory with genesis.json, keystore.json and password, as `sequencer init` writes them, or
-settings that name other places. When the node is ready it prints where it listens.""",
+settings that name other places. When the node is ready it prints where it listens.
+
+With --sync-from da a data directory that holds genesis.json and the key alone is filled from data availability:
+every batch is checked and executed again, and the node goes on with the chain from there. A sync that is cut off
+goes on with the next start; a directory that holds its chain starts as ever. The key's guard must know what the
+key has signed: bring it with `sequencer guard import`, or say --signed-nothing-beyond-da.""",
         examples="""\
   sequencer init --data-dir node --chain-id 7100001 --fund 0xYOUR_ADDRESS=1000
   sequencer run --config node/config.toml
+  sequencer run --config node/config.toml --sync-from da
   SEQUENCER_RPC__PORT=9000 sequencer run --config node/config.toml --set log.level=debug""",
+    )
+    parser.add_argument("--sync-from", choices=("da",), help="begin an empty data directory with the chain on DA")
+    parser.add_argument(
+        "--signed-nothing-beyond-da",
+        action="store_true",
+        help="the key's guard is lost, and the key has promised nothing that is not on DA",
     )
     add_settings(parser)
     add_json(parser, "print where the node listens as one JSON object")
@@ -52,7 +65,10 @@ def _run(arguments: argparse.Namespace) -> int:
         signer = _signer(settings, directory)
         check_member(genesis, signer)
 
+        bar = ProgressBar("syncing from DA")
+
         def ready(addresses: "NodeAddresses") -> None:
+            bar.finish()
             document = {
                 **addresses_json(addresses),
                 "chainId": genesis.spec.chain_id,
@@ -68,7 +84,19 @@ def _run(arguments: argparse.Namespace) -> int:
 
         key_file = settings.ethereum.key_file
         l1_signer = LocalSigner(keystore.read_plain_key(key_file)) if key_file else None
-        return run_node(settings, genesis, signer, directory, ready, l1_signer)
+        with bar:
+            return run_node(settings, genesis, signer, directory, ready, l1_signer, _sync(arguments, bar))
+
+
+def _sync(arguments: argparse.Namespace, bar: ProgressBar) -> "SyncRequest | None":
+    """What the flags ask for. Raises ``ConfigError``."""
+    if arguments.sync_from is None:
+        if arguments.signed_nothing_beyond_da:
+            raise ConfigError("--signed-nothing-beyond-da", "", "is of use with --sync-from da only")
+        return None
+    from sequencer.node import SyncRequest
+
+    return SyncRequest(arguments.signed_nothing_beyond_da, lambda at: bar.show(at.share, f"block {at.block}"))
 
 
 def run_node(
@@ -78,6 +106,7 @@ def run_node(
     directory: DataDirectory,
     on_ready: "Callable[[NodeAddresses], None]",
     l1_signer: Signer | None = None,
+    sync: "SyncRequest | None" = None,
 ) -> int:
     """Run a node until it is told to stop. Raises what ends it otherwise."""
     import uvloop
@@ -91,7 +120,7 @@ def run_node(
         with contextlib.suppress(BrokenPipeError):  # nobody reads the banner: no reason to stop a node
             on_ready(addresses)
 
-    uvloop.run(node.run(settings, genesis, signer, on_ready=announce, lock=directory, l1_signer=l1_signer))
+    uvloop.run(node.run(settings, genesis, signer, on_ready=announce, lock=directory, l1_signer=l1_signer, sync=sync))
     return Exit.DONE
 
 

@@ -6,6 +6,7 @@
     0x01 "genesis"   -> hash(32)
     0x01 "heads"     -> safe number u64 || safe hash(32) || finalized number u64 || finalized hash(32)
     0x01 "promises"  -> issued u64 || kept u64 || broken u64 || slashed u64
+    0x01 "syncing"   -> empty; there from the first to the last step of a sync from DA
 """
 
 import struct
@@ -24,6 +25,7 @@ _FORMAT: Final = META + b"format"
 _GENESIS: Final = META + b"genesis"
 _HEADS: Final = META + b"heads"
 _PROMISES: Final = META + b"promises"
+_SYNCING: Final = META + b"syncing"
 _HEADS_ROW: Final = struct.Struct(">Q32sQ32s")
 _PROMISES_ROW: Final = struct.Struct(">QQQQ")
 
@@ -68,6 +70,20 @@ class ChainMeta:
     def put_heads(self, safe: BlockRef, finalized: BlockRef) -> None:
         """Remember how far the DA layer has come."""
         self._storage.write({_HEADS: _HEADS_ROW.pack(safe.number, safe.hash, finalized.number, finalized.hash)})
+
+    @property
+    def syncing(self) -> bool:
+        """A sync from DA has begun and is not over: what is stored is a part of the chain, and nobody may lead it."""
+        return self._storage.get(_SYNCING) is not None
+
+    def begin_sync(self) -> None:
+        """Durable when this returns. Blocking."""
+        self._storage.write({_SYNCING: b""})
+        self._storage.flush()
+
+    def end_sync(self) -> None:
+        """Everything is in its place, and durable."""
+        self._storage.write({}, [_SYNCING])
 
     def promises(self) -> PromiseLedger:
         """The promise counters, all zero at first."""

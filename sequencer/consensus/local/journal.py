@@ -104,6 +104,23 @@ class Journal:
             self._files.close(self._fd)
             self._fd = -1
 
+    def begin_at(self, position: int, term: int) -> None:
+        """Let an empty log begin at ``position`` and after ``term``, as if what lies before had been let go.
+
+        Not while ``commit`` runs. A crash in it leaves an empty log. Raises ``Fatal`` for a log that holds entries.
+        """
+        if self.next_position > self.first_position:
+            raise Fatal(f"the sequence log in {self._directory} holds entries: it cannot begin at position {position}")
+        try:
+            self._files.unlink(self._segments[-1].path)
+            self._files.fsync_dir(self._directory)
+        except OSError as error:
+            raise Fatal(f"{self._segments[-1].path} could not be deleted: {error}") from error
+        with self._names:
+            self._segments = ()
+        self.next_position, self.term = position, term
+        self._roll(0)
+
     # ----------------------------------------------------------------------------------------- reading
 
     @property

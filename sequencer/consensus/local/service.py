@@ -174,6 +174,10 @@ class LocalLog:
         """Durable entries from ``position`` on, ``Fatal`` for those that are gone. Blocking, from any thread."""
         return self._journal.read(position)
 
+    def begin_at(self, position: int, term: int) -> None:
+        """Let an empty log begin later, where a chain was taken over from DA. Blocking; before any append."""
+        self._journal.begin_at(position, term)
+
     def would_free(self, position: int) -> bool:
         """Whether ``retain(position)`` would delete a segment, and what it relies on must be durable first."""
         return self._journal.would_free(position)

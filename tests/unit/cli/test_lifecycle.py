@@ -48,9 +48,15 @@ def test_refuses_another_format(tmp_path: Path) -> None:
 
 
 def test_refuses_a_chain_without_format(tmp_path: Path) -> None:
-    (tmp_path / "genesis.json").write_text("{}")
+    (tmp_path / "log").mkdir()
     with pytest.raises(ConfigError, match="no format version"), hold_data_directory(tmp_path):
         pass
+
+
+def test_a_genesis_that_somebody_put_there_is_no_chain_yet(tmp_path: Path) -> None:
+    (tmp_path / "genesis.json").write_text("{}")
+    with hold_data_directory(tmp_path) as directory:
+        assert (directory.path / "format").exists()
 
 
 def test_refuses_what_is_no_folder(tmp_path: Path) -> None:
