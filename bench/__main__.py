@@ -13,6 +13,7 @@ from typing import Any
 PARTS = {
     "latency": "bench.load.latency",
     "throughput": "bench.load.throughput",
+    "native": "bench.micro.native",
     "pool": "bench.micro.pool",
     "da": "bench.micro.da",
 }

@@ -1,1 +1,1 @@
-"""Micro benchmarks of the native engine, one number a line: ``python -m bench.micro``."""
+"""Micro benchmarks: of the native engine (``python -m bench.micro``), the pool and the way to the DA layer."""

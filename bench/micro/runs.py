@@ -1,184 +1,156 @@
-"""The workloads, run and timed."""
+"""The workloads, run and timed. Each function gives lists of figures by name; names end in their unit."""
 
-import shutil
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
-from bench.micro import workloads
-from bench.micro.workloads import ARITHMETIC, KECCAK, TOKEN, attributes, filler_address, signed, user_address, word
-from execution.evm.native.engine import NativeEngine
-from execution.evm.native.recovery import NativeRecovery
-from sequencer.core.block import Header
+from bench.micro.chain import USERS, Chain, recover
+from bench.micro.workloads import ARITHMETIC, GAS_LIMIT, KECCAK, TOKEN, attributes, filler_address, signed, word
 from sequencer.core.errors import Rejected
-from sequencer.core.ports import EntryRules
 from sequencer.core.transaction import Transaction
-from sequencer.core.types import Address
 
-RULES = EntryRules(workloads.CHAIN_ID, "prague", workloads.GAS_LIMIT, 0, 0)
-BLOCK = 2_000
+Figures = dict[str, list[float]]
+BLOCK: Final = 2_000
 """Transactions a block."""
-CHUNK = 200
+CHUNK: Final = 200
 """Transactions a call of ``apply``: about a flashblock under load."""
-
-
-@dataclass
-class Chain:
-    """An engine with a state of ``fillers`` accounts, and where its users' nonces stand."""
-
-    engine: NativeEngine
-    head: Header
-    users: int
-    fillers: int
-    nonces: dict[int, int] = field(default_factory=dict)
-    used: int = 0
-
-    def sign(self, user: int, to: bytes, value: int = 0, data: bytes = b"", gas: int = 21_000) -> bytes:
-        nonce = self.nonces.get(user, 0)
-        self.nonces[user] = nonce + 1
-        return signed(user, nonce, Address(to), value, data, gas)
-
-    def transfers(self, count: int) -> list[bytes]:
-        """From users in turn to accounts that were never touched before."""
-        self.used += count
-        targets = ((self.used + at) * 7919 % self.fillers for at in range(count))
-        return [self.sign(at % self.users, filler_address(target), 1) for at, target in enumerate(targets)]
-
-    def token_transfers(self, count: int) -> list[bytes]:
-        """From users in turn to the next one."""
-        return [
-            self.sign(at % self.users, TOKEN, 0, token_call(at % self.users, self.users), 100_000)
-            for at in range(count)
-        ]
-
-
-def token_call(user: int, users: int) -> bytes:
-    """One token for the next user."""
-    return bytes(12) + user_address((user + 1) % users) + word(1)
-
-
-@contextmanager
-def open_chain(users: int, fillers: int) -> Iterator[Chain]:
-    """A fresh state in a folder that goes away."""
-    folder = Path(tempfile.mkdtemp())
-    engine = NativeEngine(folder)
-    try:
-        yield Chain(engine, engine.open(workloads.genesis(users, fillers)), users, fillers)
-    finally:
-        engine.close()
-        shutil.rmtree(folder)
-
-
-def summary(name: str, values: Sequence[float], unit: str) -> str:
-    """Minimum, median and maximum in one line."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{name:44} min {low:12.2f}  median {middle:12.2f}  max {high:12.2f} {unit}"
-
-
-def recover(raws: Sequence[bytes]) -> list[Transaction]:
-    """All of them, none refused."""
-    answers = NativeRecovery().recover(raws, RULES)
-    refused = [answer for answer in answers if isinstance(answer, Rejected)]
-    assert not refused, refused[0]
-    return [answer for answer in answers if not isinstance(answer, Rejected)]
+PAUSE_S: Final = 0.02
+"""Between two calls of ``apply``: stands for the time until the next flashblock is due."""
+SINGLES: Final = 100
+LOOPS: Final = {"arithmetic": (ARITHMETIC, 200_000), "keccak": (KECCAK, 100_000)}
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Wall and CPU seconds of ``work``."""
+    """Wall and CPU seconds of ``work``; CPU is the whole process's."""
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def recovery(rounds: int) -> Iterator[str]:
-    """Decode, check and recover."""
-    raws = [signed(at, 0, TOKEN, at) for at in range(BLOCK)]
+def recovery(rounds: int) -> Figures:
+    """Decode, check and recover, on as many cores as this process may use."""
+    raws = [signed(at % USERS, at, TOKEN, at) for at in range(BLOCK)]
     runs = [timed(lambda: recover(raws)) for _ in range(rounds + 1)][1:]
-    yield summary("recover", [len(raws) / cpu for _, cpu in runs], "/cpu-s")
-    yield summary("recover, all cores", [len(raws) / wall for wall, _ in runs], "/s")
+    return {
+        "per_s": [len(raws) / wall for wall, _ in runs],
+        "per_cpu_s": [len(raws) / cpu for _, cpu in runs],
+    }
 
 
-def execution(chain: Chain, rounds: int) -> Iterator[str]:
-    """Executing alone: one call of ``apply``, the block thrown away. CPU of the calling thread, which executes."""
-    engine = chain.engine
+def execution(chain: Chain, rounds: int) -> Figures:
+    """Executing alone: one call of ``apply``, the block thrown away. CPU of the calling thread, which executes.
+
+    The first run of each reads the accounts it touches from the store, the others have them in the engine's cache.
+    """
+    figures: Figures = {}
     nonces = dict(chain.nonces)
-    for name, make in (("transfers", chain.transfers), ("token transfers", chain.token_transfers)):
+    for name, make in (("transfers", chain.transfers), ("token_transfers", chain.token_transfers)):
         chain.nonces = dict(nonces)
         transactions = recover(make(BLOCK))
-        rates = [BLOCK / execute(chain, transactions) for _ in range(rounds)]
-        yield summary(f"execute {name}", rates, "/cpu-s")
+        rates = [BLOCK / execute(chain, transactions)[0] for _ in range(rounds + 1)]
+        figures[f"{name}_first_run_per_cpu_s"] = rates[:1]
+        figures[f"{name}_per_cpu_s"] = rates[1:]
     chain.nonces = dict(nonces)
-    for name, contract, loops in (("arithmetic", ARITHMETIC, 200_000), ("keccak", KECCAK, 100_000)):
-        (transaction,) = recover([signed(0, nonces.get(0, 0), contract, 0, word(loops), workloads.GAS_LIMIT // 10)])
-        rates = []
-        for _ in range(rounds):
-            engine.begin(attributes(chain.head))
-            start = time.thread_time()
-            (done,) = engine.apply([transaction])
-            assert not isinstance(done, Rejected)
-            rates.append(done.gas_used / (time.thread_time() - start) / 1e6)
-            engine.cancel()
-        yield summary(f"execute {name}", rates, "Mgas/cpu-s")
+    for name, (contract, loops) in LOOPS.items():
+        call = recover([signed(0, nonces.get(0, 0), contract, 0, word(loops), GAS_LIMIT // 10)])
+        runs = [execute(chain, call) for _ in range(rounds)]
+        figures[f"{name}_mgas_per_cpu_s"] = [gas / seconds / 1e6 for seconds, gas in runs]
+    return figures
 
 
-def execute(chain: Chain, transactions: Sequence[Transaction]) -> float:
-    """Seconds that ``apply`` takes for all of ``transactions``."""
+def execute(chain: Chain, transactions: Sequence[Transaction]) -> tuple[float, int]:
+    """Seconds that ``apply`` takes for all of ``transactions``, and the gas they use."""
     chain.engine.begin(attributes(chain.head))
     start = time.thread_time()
     outcomes = chain.engine.apply(transactions)
     seconds = time.thread_time() - start
-    assert not [done for done in outcomes if isinstance(done, Rejected) or not done.succeeded]
+    done = [outcome for outcome in outcomes if not isinstance(outcome, Rejected) and outcome.succeeded]
+    assert len(done) == len(transactions)
     chain.engine.cancel()
-    return seconds
+    return seconds, done[-1].cumulative_gas_used
 
 
-def roots(chain: Chain, rounds: int) -> Iterator[str]:
-    """Whole blocks, step by step; the tries advance behind the execution, the pause stands for the block time."""
-    steps: dict[str, list[float]] = {name: [] for name in ("apply", "seal", "commit")}
-    engine, costs = chain.engine, []
+def blocks(chain: Chain, rounds: int) -> Figures:
+    """Full blocks as the node builds them: flashblock by flashblock, each block committed beside the next one.
+
+    ``stall_ms`` is what sealing keeps the next block waiting for: from the last ``apply`` of a block until the next
+    block is open. CPU is that of the whole process from ``begin`` to the end of the last commit, with everything
+    the store does in the background meanwhile.
+    """
+    batches = [recover(chain.transfers(BLOCK)) for _ in range(rounds)]
+    stalls, applies, commits = [], [], []
+    cpu = time.process_time()
+    with ThreadPoolExecutor(1) as committer:
+        pending = []
+        chain.engine.begin(attributes(chain.head))
+        for batch in batches:
+            for at in range(0, BLOCK, CHUNK):
+                chunk = batch[at : at + CHUNK]
+                applies.append(timed(lambda part=chunk: chain.engine.apply(part))[0] * 1e3)  # type: ignore[misc]
+                time.sleep(PAUSE_S)
+            start = time.perf_counter()
+            chain.head = chain.engine.seal().header
+            chain.engine.begin(attributes(chain.head))
+            stalls.append((time.perf_counter() - start) * 1e3)
+            pending.append(committer.submit(timed, lambda number=chain.head.number: chain.engine.commit(number)))
+        chain.engine.cancel()
+        commits = [commit.result()[0] * 1e3 for commit in pending]
+    spent_us = (time.process_time() - cpu) * 1e6
+    return {
+        "stall_ms": stalls,
+        "apply_of_200_ms": applies,
+        "commit_ms": commits,
+        "cpu_us_per_transaction": [spent_us / (rounds * BLOCK)],
+    }
+
+
+def singles(chain: Chain) -> Figures:
+    """Blocks of one transfer, committed one by one."""
+    batches = [recover(chain.transfers(1)) for _ in range(SINGLES)]
+    costs = [timed(lambda one=batch: chain.build(one))[1] * 1e6 for batch in batches]  # type: ignore[misc]
+    return {"cpu_us": costs, "cpu_us_mean": [statistics.fmean(costs)]}
+
+
+def roots(chain: Chain, rounds: int) -> Figures:
+    """The root alone: 1,000 transfers change 2,000 accounts in one call of ``apply``, and sealing does the rest.
+
+    Cold: the engine was just opened, so that every node of the trie comes from the store (the pages of its files are
+    in the operating system's cache). Warm: the blocks before have left what they touched in the engine's memory, but
+    half of the accounts were never touched before.
+    """
+    figures: Figures = {"cold_ms": [], "warm_ms": []}
     for _ in range(rounds):
-        transactions = recover(chain.transfers(BLOCK))
-        cpu = time.process_time()
-        engine.begin(attributes(chain.head))
-        applying = 0.0
-        for at in range(0, BLOCK, CHUNK):
-            applying += timed(lambda part=transactions[at : at + CHUNK]: engine.apply(part))[0]  # type: ignore[misc]
-            time.sleep(0.02)
-        start = time.perf_counter()
-        chain.head = engine.seal().header
-        sealed = time.perf_counter()
-        engine.commit(chain.head.number)
-        committed = time.perf_counter()
-        costs.append((time.process_time() - cpu) / BLOCK * 1e6)
-        for name, seconds in (("apply", applying), ("seal", sealed - start), ("commit", committed - sealed)):
-            steps[name].append(seconds * 1e3)
-    for name, values in steps.items():
-        yield summary(f"block of {BLOCK} transfers: {name}", values, "ms")
-    yield summary(f"block of {BLOCK} transfers: CPU a transaction", costs, "us")
-    engine.begin(attributes(chain.head))
-    engine.apply(recover(chain.transfers(BLOCK)))
-    wall, _ = timed(lambda: setattr(chain, "head", engine.seal().header))
-    yield summary("root of a block executed in one call", [wall * 1e3], "ms")
-    singles = []
-    for _ in range(20):
-        transactions = recover(chain.transfers(1))
-
-        def block(batch: list[Transaction] = transactions) -> None:
-            engine.begin(attributes(chain.head))
-            engine.apply(batch)
-            chain.head = engine.seal().header
-            engine.commit(chain.head.number)
-
-        singles.append(timed(block)[1] * 1e6)
-    yield summary("block of one transfer, CPU", singles, "us")
-    yield summary("cold read of an account", [cold_read(chain) for _ in range(rounds)], "us")
+        chain.reopen()
+        for name in ("cold_ms", "warm_ms"):
+            batch = recover(chain.transfers(BLOCK // 2))
+            chain.engine.begin(attributes(chain.head))
+            chain.engine.apply(batch)
+            wall, _ = timed(lambda: setattr(chain, "head", chain.engine.seal().header))
+            chain.engine.commit(chain.head.number)
+            figures[name].append(wall * 1e3)
+    return figures
 
 
-def cold_read(chain: Chain) -> float:
-    """Microseconds an account of ten thousand that no cache of the engine holds."""
-    addresses = [filler_address(chain.fillers - 1 - at * 31 % chain.fillers) for at in range(10_000)]
-    return timed(lambda: chain.engine.accounts(addresses, "pending"))[0] / len(addresses) * 1e6
+def cold_reads(chain: Chain, rounds: int) -> Figures:
+    """An account, of ten thousand that no cache of the just opened engine holds."""
+    figures: Figures = {"us": []}
+    for turn in range(rounds):
+        chain.reopen()
+        addresses = [filler_address((at * 31 + turn) % chain.fillers) for at in range(10_000)]
+        wall, _ = timed(lambda batch=addresses: chain.engine.accounts(batch, "latest"))  # type: ignore[misc]
+        figures["us"].append(wall / len(addresses) * 1e6)
+    return figures
+
+
+def memory(chain: Chain) -> Figures:
+    """Of this process with its small Python heap, after everything else; and of the files."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    size = sum(file.stat().st_size for file in chain.folder.rglob("*") if file.is_file())
+    return {
+        "rss_mib": [int(status["VmRSS"].split()[0]) / 1024],
+        "peak_rss_mib": [int(status["VmHWM"].split()[0]) / 1024],
+        "files_mib": [size / 2**20],
+    }

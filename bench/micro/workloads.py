@@ -18,6 +18,7 @@ COINBASE: Final = Address(b"\xcb" * 20)
 TOKEN: Final = Address(b"\x70" * 20)
 ARITHMETIC: Final = Address(b"\xa1" * 20)
 KECCAK: Final = Address(b"\xa2" * 20)
+FUND: Final = Address(b"\xa3" * 20)
 
 _TRANSFER_TOPIC: Final = keccak256(b"Transfer(address,address,uint256)")
 _TOKEN_HEAD: Final = bytes.fromhex(
@@ -40,7 +41,9 @@ ARITHMETIC_CODE: Final = bytes.fromhex(
 """Calldata word 0 rounds of a linear congruential generator and a shift."""
 KECCAK_CODE: Final = bytes.fromhex("5f355b805f5260405f20602052600190038060025700")
 """Calldata word 0 rounds of hashing 64 bytes."""
-CODES: Final = {TOKEN: TOKEN_CODE, ARITHMETIC: ARITHMETIC_CODE, KECCAK: KECCAK_CODE}
+FUND_CODE: Final = bytes.fromhex("5f355b805f525f5f5f5f600160205f205ff1506001018060203511600257" + "00")
+"""One wei to ``filler_address(n)`` for every n from calldata word 0 up to word 1: a large state, made by a chain."""
+CODES: Final = {TOKEN: TOKEN_CODE, ARITHMETIC: ARITHMETIC_CODE, KECCAK: KECCAK_CODE, FUND: FUND_CODE}
 
 
 def user_key(number: int) -> bytes:
@@ -79,11 +82,11 @@ def word(value: int) -> bytes:
 
 def filler_address(number: int) -> Address:
     """One of the accounts that only make the state large."""
-    return Address(keccak256(b"filler %d" % number)[12:])
+    return Address(keccak256(word(number))[12:])
 
 
-def genesis(users: int, fillers: int, fork: str = "prague") -> Genesis:
-    """Users with ether and tokens, the contracts, and ``fillers`` more accounts."""
+def genesis(users: int, fork: str = "prague") -> Genesis:
+    """Users with ether and tokens, and the contracts."""
     spec = ChainSpec(
         name="bench",
         chain_id=CHAIN_ID,
@@ -93,9 +96,8 @@ def genesis(users: int, fillers: int, fork: str = "prague") -> Genesis:
         sequencers=SequencerSet(0, (SequencerInfo(COINBASE, COINBASE),)),
     )
     addresses = [user_address(number) for number in range(users)]
-    accounts = {filler_address(number): GenesisAccount(10**18 + number) for number in range(fillers)}
-    accounts |= {address: GenesisAccount(10**24) for address in addresses}
-    accounts |= {address: GenesisAccount(nonce=1, code=code) for address, code in CODES.items()}
+    accounts = {address: GenesisAccount(10**24) for address in addresses}
+    accounts |= {address: GenesisAccount(10**18, nonce=1, code=code) for address, code in CODES.items()}
     tokens = {keccak256(bytes(12) + address + bytes(32)): Hash32(word(10**24)) for address in addresses}
     accounts[TOKEN] = GenesisAccount(nonce=1, code=TOKEN_CODE, storage=tokens)
     return Genesis(spec, 1_700_000_000, accounts)
