@@ -14,6 +14,7 @@ PARTS = {
     "latency": "bench.load.latency",
     "throughput": "bench.load.throughput",
     "native": "bench.micro.native",
+    "reads": "bench.load.rpc_reads",
     "pool": "bench.micro.pool",
     "da": "bench.micro.da",
 }

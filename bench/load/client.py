@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from urllib.parse import urlsplit
 
 
@@ -17,7 +18,8 @@ class _Connection(asyncio.Protocol):
     def __init__(self, take: Callable[["_Connection"], None], answered: Callable[["_Connection", bytes], None]) -> None:
         self._take = take
         self._answered = answered
-        self._buffer = b""
+        self._parts: list[bytes] = []
+        self._missing = 0
         self.lane = -1
         self.transport: asyncio.Transport | None = None
 
@@ -30,15 +32,21 @@ class _Connection(asyncio.Protocol):
             self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, found, rest = self._buffer.partition(b"\r\n\r\n")
-        if not found:
-            return
-        at = head.lower().index(b"content-length:") + 15
-        size = int(head[at:].split(b"\r\n", 1)[0])
-        if len(rest) >= size:
-            self._buffer = rest[size:]
-            self._answered(self, rest[:size])
+        self._parts.append(data)
+        if not self._missing:
+            received = b"".join(self._parts)
+            head, found, body = received.partition(b"\r\n\r\n")
+            if not found:
+                return
+            at = head.lower().index(b"content-length:") + 15
+            self._missing = int(head[at:].split(b"\r\n", 1)[0]) - len(body)
+            self._parts = [body]
+        else:
+            self._missing -= len(data)
+        if self._missing <= 0:
+            body = b"".join(self._parts)
+            self._parts, self._missing = [], 0
+            self._answered(self, body)
             self._take(self)
 
 
@@ -83,3 +91,42 @@ async def send_lanes(url: str, lanes: Sequence[Sequence[bytes]]) -> None:
     finally:
         for transport in transports:
             transport.close()
+
+
+async def answers_within(url: str, requests: Sequence[bytes], connections: int, seconds: float) -> tuple[int, float]:
+    """Ask for ``seconds``, one request at a time on each connection, the list over and over; then wait for the rest.
+
+    Returns the number of answers and the seconds until the last one. Raises ``LaneFailed`` if one held an error.
+    """
+    address = urlsplit(url)
+    loop = asyncio.get_running_loop()
+    endless = cycle(requests)
+    done = loop.create_future()
+    count, waiting, stop_at = 0, connections, loop.time() + seconds
+
+    def take(connection: _Connection) -> None:
+        nonlocal waiting
+        if loop.time() < stop_at:
+            connection.send(next(endless))
+            return
+        waiting -= 1
+        if not waiting and not done.done():
+            done.set_result(None)
+
+    def answered(_connection: _Connection, body: bytes) -> None:
+        nonlocal count
+        count += 1
+        if b'"error"' in body and not done.done():
+            done.set_exception(LaneFailed(body[:300].decode()))
+
+    begun = loop.time()
+    transports = [
+        (await loop.create_connection(lambda: _Connection(take, answered), address.hostname, address.port))[0]
+        for _ in range(connections)
+    ]
+    try:
+        await done
+    finally:
+        for transport in transports:
+            transport.close()
+    return count, loop.time() - begun
