@@ -1,8 +1,8 @@
 """Drives the open block: pick, execute, close a flashblock, seal, and start over.
 
 The engine works in a thread of its own, so the event loop stays free. Downstream is one bounded stage
-(``Downstream``) that makes flashblocks durable and signs them; a flashblock closes as soon as that stage is
-idle, which batches naturally under load and costs nothing when there is none.
+(``Downstream``) that makes flashblocks durable and signs them; a flashblock closes as soon as the append of the one
+before it has returned, which batches naturally under load and costs nothing when there is none.
 """
 
 import asyncio
@@ -71,11 +71,12 @@ class RankingPolicy(Protocol):
 
 
 class Downstream(Protocol):
-    """Takes what was built, in order. ``send`` waits while the stage is full."""
+    """Takes what was built, in order. ``idle`` means that the log holds it, ``drain`` waits until it is published."""
 
     @property
     def idle(self) -> bool: ...
     async def wait_idle(self) -> None: ...
+    async def drain(self) -> None: ...
     async def opened(self, attributes: PayloadAttributes) -> None: ...
     async def closed(self, flashblock: ClosedFlashblock) -> None: ...
     async def sealed(self, block: Block) -> None: ...
@@ -150,7 +151,7 @@ class BlockBuilder:
             await self._running.wait()
             if not self._stopping.is_set():
                 await self._build_block()
-        await self._downstream.wait_idle()
+        await self._downstream.drain()
         self.stopped.set()
 
     async def _build_block(self) -> None:

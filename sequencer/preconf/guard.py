@@ -3,9 +3,9 @@
 Pure. Two flashblocks of one key must be on one chain, told by their ``parent`` links, unless window expiry
 lies between them (``reset``); two batches of one key must not share a sequence. Always holds:
 
-- ``newest`` is recorded before it is signed, and nothing is signed that does not follow it.
-- ``proven`` is the newest flashblock that the log was known to hold durably; it is ``newest`` or the one that
-  ``newest`` was recorded on. Between the two lies at most one append, which was signed only if the log has it.
+- The log holds ``newest`` durably, and nothing is signed that is neither ``newest`` nor below it.
+- Of what the log holds durably, at most ``FLASHBLOCKS_AHEAD`` flashblocks are not durable in the guard yet, and of
+  those at most the oldest is signed.
 
 A guard knows only what its key did through it. ``Trail`` holds it against the log before a node leads.
 """
@@ -19,8 +19,8 @@ from sequencer.core.errors import Fatal
 from sequencer.core.flashblock import Flashblock
 from sequencer.core.types import Hash32
 
-FLASHBLOCKS_PER_APPEND: Final = 4
-"""Most flashblocks in one append to the log: how far a crash may leave log and guard apart."""
+FLASHBLOCKS_AHEAD: Final = 4
+"""How many flashblocks a crash may leave in the log and not in the guard: those that wait for their signature."""
 
 
 class GuardRefused(Fatal):
@@ -77,7 +77,6 @@ class GuardState:
     """The watermark: everything at or below ``newest`` may have been signed already."""
 
     newest: SignedPlace | None = None
-    proven: SignedPlace | None = None
 
     @property
     def term(self) -> int:
@@ -89,11 +88,7 @@ class GuardState:
         newest = self.newest
         for flashblock in flashblocks:
             newest = _follow(newest, flashblock)
-        return GuardState(newest, self.proven)
-
-    def settled(self) -> "GuardState":
-        """The log holds everything up to ``newest``."""
-        return GuardState(self.newest, self.newest)
+        return GuardState(newest)
 
 
 def _follow(newest: SignedPlace | None, flashblock: Flashblock) -> SignedPlace:
@@ -154,7 +149,6 @@ class Trail:
         self._resign_above = resign_above
         self._last: Flashblock | None = None
         self._newest_seen = False
-        self._proven_seen = state.proven is None
         self._unguarded = 0
         self._contradicted: SignedPlace | None = None
         self.on_chain: set[Hash32] = set()
@@ -184,12 +178,9 @@ class Trail:
         self._last = flashblock
 
     def _see(self, struct_hash: Hash32) -> None:
-        state = self._state
-        if state.newest is not None and struct_hash == state.newest.struct_hash:
+        newest = self._state.newest
+        if newest is not None and struct_hash == newest.struct_hash:
             self._newest_seen = True
-            self._unguarded = 0
-        if state.proven is not None and struct_hash == state.proven.struct_hash:
-            self._proven_seen = True
             self._unguarded = 0
 
     def verdict(self) -> GuardState:
@@ -198,23 +189,18 @@ class Trail:
         tail = SignedPlace.of(self._last) if self._last is not None else None
         if newest is None or self._newest_seen:
             self._check_age(tail)
-            return GuardState(tail, tail) if tail is not None else self._state.settled()
+            return GuardState(tail) if tail is not None else self._state
         if self._contradicted is not None:
             raise GuardRefused(
                 f"the log holds {self._contradicted} where the key has signed {newest}: the log is not the one that "
                 "this key's promises were made from. Do not lead with it; restore the right log"
             )
         if tail is None or tail.place < newest.place:
-            if self._proven_seen:
-                # Recorded, but neither durable in the log nor, therefore, signed: a crash came between.
-                self._check_age(tail)
-                settled = tail if tail is not None else self._state.proven
-                return GuardState(settled, settled)
             raise _rolled_back(newest, tail)
         raise _guard_is_older(newest, tail)
 
     def _check_age(self, tail: SignedPlace | None) -> None:
-        if tail is not None and self._unguarded > FLASHBLOCKS_PER_APPEND:
+        if tail is not None and self._unguarded > FLASHBLOCKS_AHEAD:
             raise _guard_is_older(self._state.newest, tail)
 
 

@@ -42,6 +42,7 @@ class GuardFile:
         self._home_of = home_of
         self._fd = -1
         self._sequence = 0
+        self._unsynced = False
         self._failure = ""
         self.state = GuardState()
         self.batches: dict[int, Hash32] = {}
@@ -123,9 +124,15 @@ class GuardFile:
         """Record a watermark, durably unless told otherwise. Raises ``Fatal``."""
         self._write(fmt.encode_slot(self._sequence + 1, state), fmt.slot_offset(self._sequence + 1))
         self._sequence += 1
+        self._unsynced = True
         if sync:
-            self._sync()
+            self.sync()
         self.state = state
+
+    def sync(self) -> None:
+        """Make what was written without sync durable. Raises ``Fatal``."""
+        if self._unsynced:
+            self._sync()
 
     def write_batch(self, batch: SignedBatch) -> None:
         """Record a batch durably. Raises ``Fatal``."""
@@ -156,10 +163,13 @@ class GuardFile:
             raise self._failed("writing to", error) from error
 
     def _sync(self) -> None:
+        if self._failure:
+            raise Fatal(self._failure)
         try:
             self._files.fdatasync(self._fd)
         except OSError as error:
             raise self._failed("syncing", error) from error
+        self._unsynced = False
 
     def _failed(self, doing: str, error: OSError) -> Fatal:
         self._failure = (

@@ -6,7 +6,7 @@
 
     header  = magic(8) | version u32 | key(20) | chain id(32) | genesis hash(32) | home inode u64
               | home machine(16) | crc32 u32
-    slot    = sequence u64 | newest known u8 | newest(64) | proven known u8 | proven(64) | crc32 u32 | zeros
+    slot    = sequence u64 | newest known u8 | newest(64) | crc32 u32 | zeros
     place   = epoch u64 | term u64 | reset u32 | block number u64 | index u32 | struct hash(32)
     batch   = sequence u64 | struct hash(32) | crc32 u32 | zeros
 
@@ -25,7 +25,7 @@ from sequencer.core.types import Address, Hash32
 from sequencer.preconf.guard import GuardState, SignedBatch, SignedPlace
 
 MAGIC: Final = b"sigguard"
-VERSION: Final = 1
+VERSION: Final = 2
 SUFFIX: Final = ".guard"
 HEADER_BYTES: Final = 4096
 SLOT_BYTES: Final = 512
@@ -37,7 +37,7 @@ FILE_BYTES: Final = BATCHES_START + BATCHES * BATCH_BYTES
 
 _HEADER: Final = struct.Struct(">8sI20s32s32sQ16s")
 _PLACE: Final = struct.Struct(">QQIQI32s")
-_SLOT: Final = struct.Struct(f">QB{_PLACE.size}sB{_PLACE.size}s")
+_SLOT: Final = struct.Struct(f">QB{_PLACE.size}s")
 _BATCH: Final = struct.Struct(">Q32s")
 _CRC: Final = struct.Struct(">I")
 
@@ -92,8 +92,8 @@ def slot_offset(sequence: int) -> int:
 
 def encode_slot(sequence: int, state: GuardState) -> bytes:
     """One slot, without the zeros behind it."""
-    newest, proven = _encode_place(state.newest), _encode_place(state.proven)
-    body = _SLOT.pack(sequence, bool(newest), newest, bool(proven), proven)
+    newest = _encode_place(state.newest)
+    body = _SLOT.pack(sequence, bool(newest), newest)
     return body + _CRC.pack(crc32(body))
 
 
@@ -104,12 +104,9 @@ def newest_slot(data: bytes) -> tuple[int, GuardState] | None:
         body = data[offset : offset + _SLOT.size]
         if crc32(body) != _CRC.unpack_from(data, offset + _SLOT.size)[0]:
             continue
-        sequence, has_newest, newest, has_proven, proven = _SLOT.unpack(body)
+        sequence, has_newest, newest = _SLOT.unpack(body)
         if found is None or sequence > found[0]:
-            state = GuardState(
-                _decode_place(newest) if has_newest else None, _decode_place(proven) if has_proven else None
-            )
-            found = sequence, state
+            found = sequence, GuardState(_decode_place(newest) if has_newest else None)
     return found
 
 

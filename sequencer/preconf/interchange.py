@@ -5,12 +5,10 @@
     {"metadata": {"format": "rollup-sequencer-guard", "version": "1"},
      "data": [{"key": "0x...", "chainId": "0x...", "genesisHash": "0x...",
                "newest": {"epoch", "term", "reset", "blockNumber", "index", "structHash"} | null,
-               "proven": as newest,
                "batches": [{"sequence", "structHash"}, ...]}]}
 
-``newest`` is the newest flashblock that the key may have signed, ``proven`` the newest that its log was known to
-hold durably; they differ for an append that a crash interrupted. An import only raises watermarks: what either
-side knows stays known, and where the two know different things it is refused.
+``newest`` is the newest flashblock that the key may have signed. An import only raises watermarks: what either side
+knows stays known, and where the two know different things it is refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +46,6 @@ def _record_json(record: GuardRecord) -> dict[str, Any]:
         "chainId": hex(record.chain.chain_id),
         "genesisHash": encoding.data(record.chain.genesis_hash),
         "newest": _place_json(record.state.newest),
-        "proven": _place_json(record.state.proven),
         "batches": [
             {"sequence": hex(sequence), "structHash": encoding.data(struct_hash)}
             for sequence, struct_hash in sorted(record.batches.items())
@@ -86,7 +83,7 @@ def _record(item: object, at: str) -> GuardRecord:
             encoding.parse_quantity(fields.get("chainId")),
             encoding.parse_hash(fields.get("genesisHash")),
         )
-        state = GuardState(_place(fields, "newest"), _place(fields, "proven"))
+        state = GuardState(_place(fields, "newest"))
         batches = {}
         for batch in _list(fields, "batches", BATCHES):
             known = _object(batch, "batches")
@@ -148,7 +145,6 @@ def merged(here: GuardRecord, given: GuardRecord) -> tuple[GuardState, dict[int,
     return max(here.state, given.state, key=_progress), kept
 
 
-def _progress(state: GuardState) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _progress(state: GuardState) -> tuple[int, ...]:
     """Orders what two guards of one chain know."""
-    newest, proven = state.newest, state.proven
-    return newest.place if newest is not None else (), proven.place if proven is not None else ()
+    return state.newest.place if state.newest is not None else ()

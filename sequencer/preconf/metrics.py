@@ -46,7 +46,7 @@ class PreconfMetrics:
         )
         self.guard_seconds = Histogram(
             "sequencer_guard_record_seconds",
-            "Time until the guard's record is durable, while the log is appended to.",
+            "Time until the guard's file holds a signed flashblock durably, after the log does.",
             buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1),
             registry=registry,
         )

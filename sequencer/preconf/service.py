@@ -1,17 +1,18 @@
 """Makes decisions durable, and only then promises them (architecture D1, protocol section 1).
 
-The order of duties never varies: append to the log and record in the guard, wait until both are durable (their
-syncs overlap), sign, publish. Entries that queue up while an append is under way go into the next one together
-and share its sync.
+Two stages, so that the builder goes on while signatures are made. The first appends: it is free again as soon as the
+log holds the entries durably. The second records in the guard, signs and publishes, in the same order; between the
+two is room for ``APPENDS_WAITING`` appends, and when it is full the first stage waits, and the builder for it. The
+order of duties of each flashblock never varies: check, append, wait until it is durable, record, sign, publish.
 """
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import structlog
 
@@ -21,14 +22,18 @@ from sequencer.core.errors import Fatal, Temporary
 from sequencer.core.flashblock import Flashblock, SignedFlashblock
 from sequencer.core.pipeline import ClosedFlashblock
 from sequencer.core.ports import Appended, SequenceLog
-from sequencer.preconf.guard import FLASHBLOCKS_PER_APPEND, GuardRefused
+from sequencer.preconf.guard import FLASHBLOCKS_AHEAD, GuardRefused
 from sequencer.preconf.metrics import PreconfMetrics
 from sequencer.preconf.signing import GuardedSigner
 
 log = structlog.get_logger(__name__)
 
+_T = TypeVar("_T")
+
 RETRY_S = 0.25
 """Pause before an append that found no space is tried again."""
+APPENDS_WAITING = FLASHBLOCKS_AHEAD - 2
+"""Appends that wait for their signature, each with one flashblock; one more is in the hands of either stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,14 @@ class _Record:
 
 
 _Step: TypeAlias = PayloadAttributes | ClosedFlashblock | Block | _Record
+
+
+@dataclass(frozen=True, slots=True)
+class _Appended:
+    """Steps whose entries are durable, the first of them at ``position``."""
+
+    steps: Sequence[_Step]
+    position: int
 
 
 class PromiseService:
@@ -81,15 +94,21 @@ class PromiseService:
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._durable: asyncio.Queue[_Appended] = asyncio.Queue(APPENDS_WAITING)
 
     @property
     def idle(self) -> bool:
-        """Everything handed in is durable, signed and published."""
+        """Everything handed in is durable, and on its way to be signed and published."""
         return self._idle.is_set()
 
     async def wait_idle(self) -> None:
         """Until ``idle``."""
         await self._idle.wait()
+
+    async def drain(self) -> None:
+        """Until everything handed in is published."""
+        await self._idle.wait()
+        await self._durable.join()
 
     async def opened(self, attributes: PayloadAttributes) -> None:
         """A block begins. Its entry waits for the first flashblock or the seal, to share their sync."""
@@ -119,46 +138,64 @@ class PromiseService:
 
     async def run(self) -> None:
         """Serve for ever. Raises ``Fatal`` when the log can no longer be trusted or led, or the guard refuses."""
+        async with asyncio.TaskGroup() as stages:
+            stages.create_task(self._watched(self._append_forever()), name="append")
+            stages.create_task(self._watched(self._promise_forever()), name="promise")
+
+    async def _watched(self, stage: Coroutine[object, object, None]) -> None:
         try:
-            await self._serve()
+            await stage
         except GuardRefused as refusal:
             self._metrics.guard_refusals.inc()
             log.critical("guard.refused", reason=str(refusal))
             raise
 
-    async def _serve(self) -> None:
+    async def _append_forever(self) -> None:
         while True:
             await self._work.wait()
             self._work.clear()
             while not self._idle.is_set():
-                await self._promise(self._next_steps())
+                await self._durable.put(await self._make_durable(self._next_steps()))
                 if all(isinstance(step, PayloadAttributes) for step in self._steps):
                     self._idle.set()
 
     def _next_steps(self) -> list[_Step]:
-        """Everything that waits, but no more flashblocks than log and guard may be apart after a crash."""
+        """Everything that waits, up to its second flashblock."""
         steps: list[_Step] = []
-        room = FLASHBLOCKS_PER_APPEND
+        flashblocks = 0
         while self._steps:
-            room -= isinstance(self._steps[0], ClosedFlashblock)
-            if room < 0:
+            flashblocks += isinstance(self._steps[0], ClosedFlashblock)
+            if flashblocks > 1:
                 break
             steps.append(self._steps.popleft())
         return steps
 
-    async def _promise(self, steps: Sequence[_Step]) -> None:
-        flashblocks = [step.entry.flashblock for step in steps if isinstance(step, ClosedFlashblock)]
-        self._signer.check(flashblocks)  # before the log has them, which forgets nothing
-        entries = [_entry(step) for step in steps]
-        first, _ = await asyncio.gather(self._append(entries), self._record(flashblocks))
-        signed = iter(await self._sign(flashblocks))
-        for position, step in enumerate(steps, first):
-            if isinstance(step, ClosedFlashblock):
-                await self._publish(next(signed), step)
-            elif isinstance(step, Block):
-                await self._on_sealed(LoggedSeal(step, position))
-            elif isinstance(step, _Record) and not step.durable.cancelled():
+    async def _make_durable(self, steps: Sequence[_Step]) -> _Appended:
+        self._signer.admit(_flashblocks(steps))  # before the log has them, which forgets nothing
+        position = await self._append([_entry(step) for step in steps])
+        for step in steps:
+            if isinstance(step, _Record) and not step.durable.cancelled():
                 step.durable.set_result(None)
+        return _Appended(steps, position)
+
+    async def _promise_forever(self) -> None:
+        while True:
+            await self._promise(await self._durable.get())
+            self._durable.task_done()
+
+    async def _promise(self, appended: _Appended) -> None:
+        flashblocks = _flashblocks(appended.steps)
+        signed = iter(await self._sign(flashblocks))
+        settling = self._in_signing_thread(self._timed_settle) if flashblocks else None
+        try:
+            for position, step in enumerate(appended.steps, appended.position):
+                if isinstance(step, ClosedFlashblock):
+                    await self._publish(next(signed), step)
+                elif isinstance(step, Block):
+                    await self._on_sealed(LoggedSeal(step, position))
+        finally:
+            if settling is not None:
+                await settling  # before the next is signed
 
     async def _append(self, entries: Sequence[Entry]) -> int:
         """Durable when this returns; the position of the first."""
@@ -187,26 +224,22 @@ class PromiseService:
         self._metrics.stalled.set(now)
         self._on_stalled(now)
 
-    async def _record(self, flashblocks: Sequence[Flashblock]) -> None:
-        """Durable in the guard when this returns."""
-        if not flashblocks:
-            return
-        started = time.perf_counter()
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._signing_thread, self._signer.prepare, flashblocks)
-        self._metrics.guard_seconds.observe(time.perf_counter() - started)
-
     async def _sign(self, flashblocks: Sequence[Flashblock]) -> list[SignedFlashblock]:
-        if not flashblocks:
-            return []
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._signing_thread, self._timed_sign, flashblocks)
+        return await self._in_signing_thread(self._timed_sign, flashblocks) if flashblocks else []
 
     def _timed_sign(self, flashblocks: Sequence[Flashblock]) -> list[SignedFlashblock]:
         started = time.thread_time()
         signed = self._signer.sign(flashblocks)
         self._metrics.signing_seconds.inc(time.thread_time() - started)
         return signed
+
+    def _timed_settle(self) -> None:
+        started = time.perf_counter()
+        self._signer.settle()
+        self._metrics.guard_seconds.observe(time.perf_counter() - started)
+
+    def _in_signing_thread(self, work: Callable[..., _T], *arguments: object) -> "asyncio.Future[_T]":
+        return asyncio.get_running_loop().run_in_executor(self._signing_thread, work, *arguments)
 
     async def _publish(self, signed: SignedFlashblock, closed: ClosedFlashblock) -> None:
         now_ms = self._clock_ms()
@@ -215,6 +248,10 @@ class PromiseService:
         for pooled in closed.taken:
             self._metrics.latency_seconds.observe(max(now_ms - pooled.arrival.received_ms, 0) / 1000)
         await self._on_preconfirmed(signed, closed)
+
+
+def _flashblocks(steps: Sequence[_Step]) -> list[Flashblock]:
+    return [step.entry.flashblock for step in steps if isinstance(step, ClosedFlashblock)]
 
 
 def _entry(step: _Step) -> Entry:

@@ -1,9 +1,11 @@
 """Signing under guard: the one place where flashblocks and batches get their signature.
 
-No other part is given the key. Each flashblock passes through three steps, in this order: ``prepare`` makes the
-guard's record durable, the caller makes the log durable (at the same time, so that the two syncs overlap), and
-``sign`` is called when both are. Signatures are deterministic (RFC 6979), so signing the same flashblock again,
-after a restart, gives the same promise and not a second one.
+No other part is given the key. Each flashblock passes through three steps, in this order: ``admit`` checks it before
+the log gets it, ``sign`` records it in the guard's file and signs it once the log holds it durably, and ``settle``
+makes that record durable. The log's entry names place and hash as the guard's record does, so that one sync, the
+log's, makes a flashblock and the right to sign it durable; the file follows, and always before anything more is
+signed. Signatures are deterministic (RFC 6979), so signing the same flashblock again, after a restart, gives the same
+promise and not a second one.
 """
 
 import threading
@@ -16,22 +18,25 @@ from sequencer.core.eip712 import Domain
 from sequencer.core.flashblock import Flashblock, SignedFlashblock
 from sequencer.core.ports import Signer
 from sequencer.core.types import Address, Hash32, Signature
-from sequencer.preconf.guard import FLASHBLOCKS_PER_APPEND, GuardRefused, GuardState, SignedBatch, check_batch
+from sequencer.preconf.guard import FLASHBLOCKS_AHEAD, GuardRefused, GuardState, SignedBatch, check_batch
 from sequencer.preconf.guard_file import GuardFile
 
-_PREPARED_KEPT: Final = 4 * FLASHBLOCKS_PER_APPEND
-"""Flashblocks that are recorded and may be signed, once more too; older ones are below the watermark."""
+_KEPT: Final = 4 * FLASHBLOCKS_AHEAD
+"""Flashblocks that were admitted and may be signed, once more too; older ones are below the watermark."""
 
 
 class GuardedSigner:
-    """One key on one chain behind its guard. Any thread may call; blocking but for ``check``."""
+    """One key on one chain behind its guard. Any thread may call; blocking but for ``admit``."""
 
     def __init__(self, signer: Signer, domain: Domain, file: GuardFile) -> None:
         self._signer = signer
         self._domain = domain
         self._file = file
-        self._lock = threading.Lock()
-        self._prepared: deque[Hash32] = deque(maxlen=_PREPARED_KEPT)
+        self._admitting = threading.Lock()
+        self._admitted: GuardState | None = None
+        self._admitted_hashes: deque[Hash32] = deque(maxlen=_KEPT)
+        self._recording = threading.Lock()
+        self._recorded: deque[Hash32] = deque(maxlen=_KEPT)
         self._on_chain: Collection[Hash32] = ()
 
     @property
@@ -53,44 +58,49 @@ class GuardedSigner:
         sequence = max(batches)
         return SignedBatch(sequence, batches[sequence])
 
-    def check(self, flashblocks: Sequence[Flashblock]) -> None:
-        """Raise ``GuardRefused`` if any of them may not be signed, before it goes anywhere."""
-        self._file.state.extended(flashblocks)
-
-    def prepare(self, flashblocks: Sequence[Flashblock]) -> None:
-        """Record durably that ``flashblocks``, in order, may be signed from now on. Raises ``GuardRefused``."""
-        with self._lock:
-            before = self._file.state
-            after = before.extended(flashblocks)
-            if after != before:
-                self._file.write(after)
-            self._prepared.extend(flashblock.struct_hash for flashblock in flashblocks)
+    def admit(self, flashblocks: Sequence[Flashblock]) -> None:
+        """The next to be signed, checked before the log has them, which forgets nothing. Raises ``GuardRefused``."""
+        with self._admitting:
+            before = self._admitted if self._admitted is not None else self._file.state
+            self._admitted = before.extended(flashblocks)
+            self._admitted_hashes.extend(flashblock.struct_hash for flashblock in flashblocks)
 
     def sign(self, flashblocks: Sequence[Flashblock]) -> list[SignedFlashblock]:
-        """Promise what was prepared and is durable in the log by now. Raises ``GuardRefused`` for anything else."""
+        """Promise what was admitted and is durable in the log by now. Raises ``GuardRefused`` for anything else.
+
+        Recorded so that it outlives this process when this returns, and the machine after ``settle``.
+        """
         if not flashblocks:
             return []
-        with self._lock:
-            for flashblock in flashblocks:
-                self._check_recorded(flashblock)
-            state = self._file.state
-            newest = state.newest
-            if newest != state.proven and newest is not None and flashblocks[-1].struct_hash == newest.struct_hash:
-                self._file.write(state.settled(), sync=False)  # the next record's sync covers it
+        with self._recording:
+            self._file.sync()  # of what was signed before
+            fresh = [f for f in flashblocks if not self._may_sign_again(f.struct_hash)]
+            for flashblock in fresh:
+                self._check_admitted(flashblock)
+            if fresh:
+                self._file.write(self._file.state.extended(fresh), sync=False)
+                self._recorded.extend(flashblock.struct_hash for flashblock in fresh)
         digest, sign, address = self._domain.digest, self._signer.sign, self.address
         return [SignedFlashblock(f, address, sign(digest(f.struct_hash))) for f in flashblocks]
 
-    def _check_recorded(self, flashblock: Flashblock) -> None:
-        struct_hash = flashblock.struct_hash
-        if struct_hash not in self._prepared and struct_hash not in self._on_chain:
+    def settle(self) -> None:
+        """Everything that was signed is durable in the guard's file when this returns."""
+        with self._recording:
+            self._file.sync()
+
+    def _may_sign_again(self, struct_hash: Hash32) -> bool:
+        return struct_hash in self._recorded or struct_hash in self._on_chain
+
+    def _check_admitted(self, flashblock: Flashblock) -> None:
+        if flashblock.struct_hash not in self._admitted_hashes:
             raise GuardRefused(
-                f"flashblock {flashblock.index} of block {flashblock.block_number} is not recorded in the guard: a "
-                "promise is signed only after its record is durable"
+                f"flashblock {flashblock.index} of block {flashblock.block_number} was not admitted by the guard: a "
+                "promise is checked before the log has it, and signed after"
             )
 
     def sign_batch(self, header: BatchHeader) -> Signature:
         """Record durably, then sign. Raises ``GuardRefused`` for a second batch of one sequence."""
-        with self._lock:
+        with self._recording:
             check_batch(self._file.batches, header)
             if header.sequence not in self._file.batches:
                 self._file.write_batch(SignedBatch(header.sequence, header.struct_hash))
@@ -98,12 +108,13 @@ class GuardedSigner:
 
     def resume(self, state: GuardState, on_chain: Collection[Hash32]) -> None:
         """Take over what a comparison with the log found: the watermark, and what may be signed again."""
-        with self._lock:
+        with self._admitting, self._recording:
             if state != self._file.state:
                 self._file.write(state)
+            self._admitted = state
             self._on_chain = on_chain
 
     def lead(self) -> None:
         """Nothing is left to be signed again: from now on only what is new."""
-        with self._lock:
+        with self._recording:
             self._on_chain = ()

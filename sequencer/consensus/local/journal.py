@@ -14,7 +14,7 @@
 import errno
 import threading
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -25,12 +25,11 @@ from sequencer.consensus.local.recovery import Recovered, recover, write_all
 from sequencer.consensus.local.segment import SPARE_NAME, Segment, damaged, segment_name
 from sequencer.consensus.rules import Accepted, LogTail, Write, judge
 from sequencer.core.entries import Entry, decode
-from sequencer.core.errors import Fatal, Malformed, SequencerError, Temporary
+from sequencer.core.errors import Fatal, Malformed, Temporary
 from sequencer.core.ports import Appended, Refused
 from sequencer.core.types import Hash32
 
 Committed: TypeAlias = Appended | Refused | Temporary
-AlsoSync: TypeAlias = Callable[[Sequence[Entry]], None]
 
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -44,7 +43,6 @@ class _Group:
     end: int
     data: bytearray = field(default_factory=bytearray)
     offsets: "array[int]" = field(default_factory=lambda: array("L"))
-    entries: list[Entry] = field(default_factory=list)
     members: list[int] = field(default_factory=list)
 
 
@@ -59,14 +57,12 @@ class Journal:
         *,
         salt: int,
         segment_bytes: int,
-        also_sync: AlsoSync | None = None,
     ) -> None:
         self._files = files
         self._directory = directory
         self._genesis_hash = genesis_hash
         self._salt = salt
         self._segment_bytes = segment_bytes
-        self._also_sync = also_sync
         self._segments: tuple[Segment, ...] = ()
         self._names = threading.Lock()
         self._spare_lock = threading.Lock()
@@ -203,7 +199,6 @@ class Journal:
             group.offsets.append(group.end + len(group.data))
             group.data += fmt.encode_record(salt, group.next_position, self.next_position, payload)
             group.next_position += 1
-        group.entries += accepted.entries
         group.members.append(index)
         group.term = accepted.term
 
@@ -225,11 +220,6 @@ class Journal:
             self._undo(group, segment)
             return Temporary(f"no space left for the sequence log in {self._directory}")
         self._sync(self._fd, segment.path)
-        if self._also_sync is not None:
-            try:
-                self._also_sync(group.entries)
-            except (SequencerError, OSError) as error:
-                raise Fatal(f"what must be durable with the log is not: {error}") from error
         segment.offsets.extend(group.offsets)
         segment.end = group.end + len(group.data)
         segment.next_position = group.next_position

@@ -20,7 +20,7 @@ from typing import Final, Self
 import structlog
 
 from sequencer.consensus.local.files import OS_FILES, Files
-from sequencer.consensus.local.journal import AlsoSync, Committed, Journal
+from sequencer.consensus.local.journal import Committed, Journal
 from sequencer.consensus.metrics import LogMetrics
 from sequencer.consensus.rules import Write
 from sequencer.core.entries import Entry
@@ -50,11 +50,6 @@ class _Request:
 class LocalLog:
     """A ``SequenceLog`` in one folder, which must belong to this object alone. Use it as a context manager.
 
-    ``also_sync`` is called in the writer thread with the entries of each group after they are synced and before
-    any append of the group is answered, so that another file (the guard's) becomes durable in the same step. It
-    must return only when its own record is durable. The log cannot take back what it has synced, so an error from
-    it is ``Fatal`` to the log: let it reserve its space ahead.
-
     Cancelling ``append`` does not undo it. After an append that raised ``Temporary``, those in flight behind it
     raise ``Temporary`` too, because their positions lie beyond the end.
     """
@@ -64,7 +59,6 @@ class LocalLog:
         directory: Path,
         genesis_hash: Hash32,
         *,
-        also_sync: AlsoSync | None = None,
         files: Files = OS_FILES,
         segment_bytes: int = SEGMENT_BYTES,
         metrics: LogMetrics | None = None,
@@ -77,7 +71,6 @@ class LocalLog:
             genesis_hash,
             salt=secrets.randbits(32),
             segment_bytes=segment_bytes,
-            also_sync=also_sync,
         )
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._queued_bytes = 0

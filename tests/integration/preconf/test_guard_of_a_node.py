@@ -124,7 +124,7 @@ def test_an_import_never_lowers_a_watermark_and_refuses_contradictions(
     shutil.copytree(folder, node)
     export = json.loads(guard("export", "-", node).stdout)
     (record,) = export["data"]
-    older = {**record, "newest": None, "proven": None, "batches": []}
+    older = {**record, "newest": None, "batches": []}
     forged = {**record, "newest": {**record["newest"], "structHash": "0x" + "ee" * 32}}
     for data, code in (([older], 0), ([forged], 1), ([{**record, "key": "0x12"}], 2), ("nonsense", 2)):
         document = json.dumps({**export, "data": data})

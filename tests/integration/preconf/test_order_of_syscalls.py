@@ -1,8 +1,9 @@
-"""A real node under strace: no byte of a promise leaves before the syncs that cover it have returned.
+"""A real node under strace: no byte of a promise leaves before the sync that covers it has returned.
 
 For every pre-confirmation that went out over a socket, the system calls must stand in this order: the transaction
-is written to the log and its flashblock's hash to the guard; an fdatasync of each, begun after that, returns; only
-then a write to a socket carries the signature.
+and its flashblock are written to the log; an fdatasync of it, begun after that, returns; the flashblock's hash is
+written to the guard's file, where the one before it is durable by then; only then a write to a socket carries the
+signature.
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from sequencer.core.flashblock import Flashblock
 from sequencer.core.preconf_json import from_json
 from tests.devnet import Devnet
 
@@ -62,9 +64,15 @@ def _hex(text: str) -> str:
     return "".join(re.findall(r"\\x([0-9a-f]{2})", text))
 
 
-def first_covered(calls: list[Call], suffix: str, data: str) -> int:
-    """The line at which a sync returned that was begun after ``data`` was written to a file of this kind."""
-    written = next(c for c in calls if c.name == "pwrite64" and c.path.endswith(suffix) and data in c.data)
+def first_written(calls: list[Call], suffix: str, *data: str) -> Call:
+    """The call that wrote all of ``data`` to a file of this kind."""
+    found = (c for c in calls if c.name == "pwrite64" and c.path.endswith(suffix) and all(d in c.data for d in data))
+    return next(found)
+
+
+def first_covered(calls: list[Call], suffix: str, *data: str) -> int:
+    """The line at which a sync returned that was begun after all of ``data`` was written to a file of this kind."""
+    written = first_written(calls, suffix, *data)
     assert written.ended is not None
     syncs = [c for c in calls if c.name == "fdatasync" and c.path == written.path and c.begun > written.ended]
     assert syncs, f"never synced: {written.path}"
@@ -92,12 +100,19 @@ def test_no_promise_leaves_before_its_syncs(tmp_path: Path) -> None:
     finally:
         stop(process)
     calls = parse(trace.read_text())
+    before: Flashblock | None = None
     for raw, promise in sent:
-        parsed = from_json(promise)
+        flashblock = from_json(promise).signed.flashblock
         signature = promise["signature"][2:].encode().hex()
         left = next(c for c in calls if c.name != "pwrite64" and "socket" in c.path and signature in c.data)
-        assert first_covered(calls, ".seg", raw.hex()) < left.begun
-        assert first_covered(calls, ".guard", parsed.signed.flashblock.struct_hash.hex()) < left.begun
+        durable = first_covered(calls, ".seg", raw.hex(), flashblock.parent.hex(), flashblock.order_root.hex())
+        recorded = first_written(calls, ".guard", flashblock.struct_hash.hex())
+        assert recorded.ended is not None
+        assert durable < recorded.begun
+        assert recorded.ended < left.begun
+        if before is not None:
+            assert first_covered(calls, ".guard", before.struct_hash.hex()) < recorded.begun
+        before = flashblock
 
 
 def promised(node: Devnet, account: int) -> tuple[bytes, dict[str, Any]]:

@@ -12,10 +12,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from sequencer.core.flashblock import Flashblock
 from sequencer.core.types import Hash32
-from sequencer.preconf.guard import FLASHBLOCKS_PER_APPEND, GuardRefused, GuardState, Trail
+from sequencer.preconf.guard import FLASHBLOCKS_AHEAD, GuardRefused, GuardState, SignedPlace, Trail
 from tests.unit.preconf.chains import GENESIS, flashblock
-
-COUNTS = st.integers(1, FLASHBLOCKS_PER_APPEND)
 
 
 class GuardMachine(RuleBasedStateMachine):
@@ -54,13 +52,13 @@ class GuardMachine(RuleBasedStateMachine):
         self.signed += [item for item in run if item.struct_hash not in self.hashes]
         self.hashes.update(item.struct_hash for item in run)
 
-    @rule(count=COUNTS, new_blocks=st.integers(0, 2), target=seen)
-    def promise(self, count: int, new_blocks: int) -> Flashblock:
-        run = self.next_run(count, new_blocks)
-        self.older = [*self.older[-20:], self.guard]
-        self.guard = self.guard.extended(run)
+    @rule(opens=st.booleans(), target=seen)
+    def promise(self, opens: bool) -> Flashblock:
+        run = self.next_run(1, int(opens))
+        after = self.guard.extended(run)
         self.log += run
-        self.guard = self.guard.settled()
+        self.older = [*self.older[-20:], self.guard]
+        self.guard = after
         self.sign(run)
         return run[-1]
 
@@ -68,18 +66,25 @@ class GuardMachine(RuleBasedStateMachine):
     def restart(self) -> None:
         self.take_over(self.guard)
 
-    @rule(count=COUNTS, kept=st.integers(0, FLASHBLOCKS_PER_APPEND), recorded=st.booleans(), settled=st.booleans())
-    def crash(self, count: int, kept: int, recorded: bool, settled: bool) -> None:
-        """Between the two syncs of one append: the log keeps a part of it, the guard its record or not. The lazy
-        note that the append before was durable may be lost with the power."""
-        run = self.next_run(count, 1)
+    @rule(appended=st.integers(0, FLASHBLOCKS_AHEAD), settled=st.booleans())
+    def crash(self, appended: int, settled: bool) -> None:
+        """The log holds flashblocks that wait for their signature. With the power, the record of the newest that was
+        signed may be lost."""
         on_disk = self.guard
-        if not settled and self.older and self.guard.newest != self.older[-1].newest:
-            on_disk = GuardState(self.guard.newest, self.older[-1].newest)
-        if recorded:
-            on_disk = GuardState(on_disk.extended(run).newest, self.guard.newest)
-        self.log += run[:kept]
+        if not settled and self.older and self.follows(self.older[-1]):
+            on_disk = self.older[-1]
+            appended = min(appended, FLASHBLOCKS_AHEAD - 1)
+        self.log += self.next_run(appended, 1)
         self.take_over(on_disk)
+
+    def follows(self, before: GuardState) -> bool:
+        """The guard knows exactly one flashblock more than it did ``before``."""
+        newest = self.log[-1] if self.log else None
+        return (
+            newest is not None
+            and self.guard.newest == SignedPlace.of(newest)
+            and newest.parent == (before.newest.struct_hash if before.newest else GENESIS)
+        )
 
     def take_over(self, on_disk: GuardState) -> None:
         stored = self.signed[-1].block_number - 2 if self.signed else 0
@@ -95,7 +100,7 @@ class GuardMachine(RuleBasedStateMachine):
     def window_expiry(self) -> None:
         last = self.log[-1]
         again = flashblock(max(last.block_number - 2, 1), 0, GENESIS, term=self.term, reset=last.reset + 1)
-        self.guard = self.guard.extended([again]).settled()
+        self.guard = self.guard.extended([again])
         self.log.append(again)
         self.sign([again])
 
@@ -122,20 +127,20 @@ class GuardMachine(RuleBasedStateMachine):
         if wanted.struct_hash in self.hashes:
             return
         try:
-            self.guard = self.guard.extended([wanted]).settled()
+            self.guard = self.guard.extended([wanted])
         except GuardRefused:
             return
         self.log.append(wanted)
         self.sign([wanted])
         self.term = max(self.term, wanted.term)
 
-    @precondition(lambda self: len(self.log) > FLASHBLOCKS_PER_APPEND)
+    @precondition(lambda self: self.signed)
     @rule(lost=st.integers(1, 12))
     def roll_back(self, lost: int) -> None:
         """The log ends earlier than what was signed: it must be refused, and this life ends there."""
         self.expect_refusal(self.guard, self.log[: max(len(self.log) - lost, 0)])
 
-    @precondition(lambda self: len(self.log) > FLASHBLOCKS_PER_APPEND)
+    @precondition(lambda self: self.signed)
     @rule(lost=st.integers(1, 6), grown=st.integers(1, 8))
     def fork(self, lost: int, grown: int) -> None:
         """The log was rolled back, and another node went on with it."""
@@ -146,7 +151,7 @@ class GuardMachine(RuleBasedStateMachine):
             log.append(flashblock(block + 1, 0, parent, reset=self.log[-1].reset, term=self.term, salt=1 << 50))
         self.expect_refusal(self.guard, log)
 
-    @rule(age=st.integers(FLASHBLOCKS_PER_APPEND + 1, 20))
+    @rule(age=st.integers(FLASHBLOCKS_AHEAD + 1, 20))
     def restore_an_older_guard(self, age: int) -> None:
         if len(self.older) < age:
             return

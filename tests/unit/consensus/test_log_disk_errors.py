@@ -1,7 +1,7 @@
 """A disk that fills or fails under the running log: typed errors, nothing half done."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,6 @@ from structlog.testing import capture_logs
 from sequencer.consensus.local import service
 from sequencer.consensus.local.service import LocalLog
 from sequencer.consensus.metrics import LogMetrics
-from sequencer.core.entries import Entry
 from sequencer.core.errors import Fatal, Temporary
 from sequencer.core.ports import Appended
 from sequencer.testing.disk import SimulatedDisk
@@ -73,29 +72,14 @@ async def test_a_full_disk_refuses_large_appends_and_still_takes_small_ones() ->
         assert await log.append([flashblock(1, 1, GENESIS, size_bytes=3000)], 2, 0) == Appended(2)
 
 
-async def test_what_shares_the_sync_runs_before_the_answer_and_stops_the_log_when_it_fails(
-    disk: SimulatedDisk,
+async def test_a_fault_of_the_program_does_not_leave_appends_waiting(
+    disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Entry] = []
-
-    def guard(entries: Sequence[Entry]) -> None:
-        if len(seen) == 2:
-            raise Temporary("the guard's disk is full")
-        seen.extend(entries)
-
-    with LocalLog(FOLDER, GENESIS, files=disk, also_sync=guard) as log:
-        await log.append([batch(0), batch(1)], 0, 0)
-        assert seen == [batch(0), batch(1)]
-        with pytest.raises(Fatal, match="guard"):
-            await log.append([batch(2)], 2, 0)
-        assert log.next_position == 2
-
-
-async def test_a_fault_of_the_program_does_not_leave_appends_waiting(disk: SimulatedDisk) -> None:
-    def broken(entries: Sequence[Entry]) -> None:
+    def broken(fd: int) -> None:
         raise KeyError("a bug")
 
-    with LocalLog(FOLDER, GENESIS, files=disk, also_sync=broken) as log:
+    with LocalLog(FOLDER, GENESIS, files=disk) as log:
+        monkeypatch.setattr(disk, "fdatasync", broken)
         with pytest.raises(Fatal, match="a bug"):
             await log.append([batch(0)], 0, 0)
         with pytest.raises(Fatal, match="a bug"):

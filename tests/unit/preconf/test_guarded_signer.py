@@ -1,23 +1,27 @@
 """Signing under guard: in the order of duties, from many threads, and never twice."""
 
+import copy
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
 from sequencer.consensus.local.files import OS_FILES
 from sequencer.core import secp256k1
 from sequencer.core.flashblock import Flashblock, SignedFlashblock
-from sequencer.core.types import Address
+from sequencer.core.types import Address, Hash32, Signature
 from sequencer.preconf.guard import GuardRefused
 from sequencer.preconf.guard_file import GuardFile
 from sequencer.preconf.guard_format import GuardedChain
 from sequencer.preconf.signing import GuardedSigner
 from sequencer.preconf.twin import home_of
 from sequencer.signer.local import LocalSigner
-from tests.unit.preconf.chains import DOMAIN, GENESIS, batch, chain, flashblock
+from sequencer.testing.disk import SimulatedDisk
+from tests.unit.preconf.chains import CHAIN, DOMAIN, GENESIS, HOME, batch, chain, flashblock
 
 SIGNERS = 64
 
@@ -37,13 +41,65 @@ def signer(file: GuardFile) -> GuardedSigner:
 
 
 def promise(signer: GuardedSigner, flashblocks: list[Flashblock]) -> list[SignedFlashblock]:
-    signer.prepare(flashblocks)
+    signer.admit(flashblocks)
     return signer.sign(flashblocks)
 
 
-def test_nothing_is_signed_that_was_not_recorded(signer: GuardedSigner) -> None:
-    with pytest.raises(GuardRefused, match="not recorded"):
+class Witness(LocalSigner):
+    """Looks at what the guard's file holds whenever something is signed."""
+
+    __slots__ = ("file", "seen")
+
+    def sign(self, digest: Hash32) -> Signature:
+        self.seen.append(self.file.path.read_bytes())
+        return super().sign(digest)
+
+
+def test_nothing_is_signed_that_was_not_admitted(signer: GuardedSigner) -> None:
+    with pytest.raises(GuardRefused, match="not admitted"):
         signer.sign(chain((1, 0)))
+
+
+def test_the_file_has_the_record_before_anything_is_signed(file: GuardFile) -> None:
+    witness = Witness(b"\x11" * 32)
+    witness.file, witness.seen = file, []
+    run = chain((1, 0), (1, 1))
+    promise(GuardedSigner(witness, DOMAIN, file), run)
+    assert len(witness.seen) == 2
+    assert all(run[1].struct_hash in content for content in witness.seen)
+
+
+def test_a_record_is_durable_before_the_next_is_signed() -> None:
+    disk = SimulatedDisk()
+    file = GuardFile(Path("/guard"), CHAIN, disk, lambda _: HOME)
+    file.create()
+    signer = GuardedSigner(LocalSigner(b"\x11" * 32), DOMAIN, file)
+    run = chain((1, 0), (1, 1))
+    signer.admit(run)
+    for count, signed in enumerate(run):
+        signer.sign([signed])
+        assert _durable(disk) == (run[count - 1].struct_hash if count else None)
+    signer.settle()
+    assert _durable(disk) == run[1].struct_hash
+
+
+class LosesAll(Random):
+    """For a power loss that keeps nothing of what was not synced."""
+
+    def random(self) -> float:
+        return 1.0
+
+    def choice(self, seq: Any) -> Any:
+        return seq[0]
+
+
+def _durable(disk: SimulatedDisk) -> Hash32 | None:
+    """What the guard would know if the power went now, and nothing unsynced were kept."""
+    after = copy.deepcopy(disk)
+    after.power_loss(LosesAll())
+    file = GuardFile(Path("/guard"), CHAIN, after, lambda _: HOME)
+    file.open()
+    return file.state.newest.struct_hash if file.state.newest else None
 
 
 def test_the_signature_is_of_the_key(signer: GuardedSigner) -> None:
@@ -59,13 +115,23 @@ def test_the_same_once_more_gives_the_same_signature(signer: GuardedSigner) -> N
     assert promise(signer, run[1:]) == first[1:]
 
 
-def test_check_says_the_same_without_recording(signer: GuardedSigner) -> None:
+def test_what_was_admitted_counts_before_it_is_signed(signer: GuardedSigner) -> None:
     run = chain((1, 0), (1, 1))
-    signer.check(run)
+    signer.admit(run)
     assert signer.state.newest is None
-    promise(signer, run)
     with pytest.raises(GuardRefused):
-        signer.check(chain((1, 0), salt=1))
+        signer.admit(chain((1, 0), salt=1))
+    signer.sign(run)
+    with pytest.raises(GuardRefused):
+        signer.admit(chain((1, 0), salt=1))
+
+
+def test_what_was_admitted_is_signed_in_order(signer: GuardedSigner) -> None:
+    run = chain((1, 0), (1, 1), (2, 0))
+    signer.admit(run)
+    signer.sign(run[:1])
+    with pytest.raises(GuardRefused, match="not on one chain"):
+        signer.sign(run[2:])
 
 
 def test_what_was_signed_is_refused_to_the_next_process(file: GuardFile, signer: GuardedSigner) -> None:
@@ -75,8 +141,8 @@ def test_what_was_signed_is_refused_to_the_next_process(file: GuardFile, signer:
     file.open()
     again = GuardedSigner(LocalSigner(b"\x11" * 32), DOMAIN, file)
     with pytest.raises(GuardRefused):
-        again.prepare([flashblock(1, 1, run[0].struct_hash, salt=1)])
-    with pytest.raises(GuardRefused, match="not recorded"):
+        again.admit([flashblock(1, 1, run[0].struct_hash, salt=1)])
+    with pytest.raises(GuardRefused, match="not admitted"):
         again.sign(run[:1])
     promise(again, [flashblock(2, 0, run[1].struct_hash)])
 
