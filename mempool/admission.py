@@ -15,6 +15,9 @@ class PythonRecovery:
     Stateless, so any number of threads may use one.
     """
 
+    inline_count = 1
+    """Handing one transaction to a worker thread costs more than recovering it."""
+
     def recover(self, raws: Sequence[bytes], rules: EntryRules) -> list[Transaction | Rejected]:
         """One answer for each of ``raws``, in order: the recovered transaction, or why it is refused."""
         return [_recover(raw, rules) for raw in raws]

@@ -48,9 +48,6 @@ class MempoolConfig:
     """Raw bytes that wait for admission."""
     batch_count: int = 512
     """Raw transactions that are decoded and recovered together."""
-    inline_count: int = 1
-    """Batches of at most this many are recovered on the event loop: handing one transaction to a worker
-    thread costs more than recovering it."""
     dropped_count: int = 16_384
     """Dropped transactions whose reason is remembered for status queries."""
     refused_count: int = 16_384

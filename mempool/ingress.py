@@ -7,14 +7,37 @@ its sender an answer and this node next to nothing.
 from asyncio import Future
 from collections import deque
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from mempool.config import MempoolConfig
-from sequencer.core.errors import Reason, Rejected
+from sequencer.core.errors import Reason, Rejected, SequencerError
 from sequencer.core.transaction import PooledTransaction
 from sequencer.core.types import Hash32
 
+Answer: TypeAlias = PooledTransaction | SequencerError
+"""What becomes of a raw transaction: it is in the pool, or why it is not."""
 
-@dataclass(frozen=True, slots=True)
+
+class Answers:
+    """Collects the answers to transactions that were handed in together; ``complete`` is done once all are there."""
+
+    __slots__ = ("_answers", "_left", "complete")
+
+    def __init__(self, count: int, complete: "Future[list[Answer]]") -> None:
+        self._answers: list[Answer | None] = [None] * count
+        self._left = count
+        self.complete = complete
+
+    def give(self, place: int, answer: Answer) -> None:
+        """The answer to the transaction at ``place``; only the first one counts."""
+        if self._answers[place] is None:
+            self._answers[place] = answer
+            self._left -= 1
+            if not self._left and not self.complete.done():
+                self.complete.set_result(self._answers)  # type: ignore[arg-type]  # none of them is None any more
+
+
+@dataclass(slots=True)
 class Submission:
     """One raw transaction and who waits for its answer. ``received_ms`` is unix milliseconds. One that comes
     from the journal has the ``sequence`` that it had before, and nobody waits for it."""
@@ -23,15 +46,16 @@ class Submission:
     hash: Hash32
     origin: int
     received_ms: int
-    answer: "Future[PooledTransaction] | None"
+    answers: Answers | None
+    place: int = 0
     sequence: int | None = None
     executable_only: bool = False
     """Refuse it rather than let it wait for an earlier nonce."""
 
-    def refuse(self, error: Exception) -> None:
-        """Answer with an error, unless it is answered already or nobody waits any more."""
-        if self.answer is not None and not self.answer.done():
-            self.answer.set_exception(error)
+    def answer(self, answer: Answer) -> None:
+        """Answer, if anyone waits."""
+        if self.answers is not None:
+            self.answers.give(self.place, answer)
 
 
 class Ingress:

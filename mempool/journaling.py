@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from mempool.ingress import Submission
 from mempool.journal import Journal, Recovered
 from mempool.metrics import MempoolMetrics
 from sequencer.core.errors import Temporary
@@ -19,7 +20,6 @@ _log = structlog.get_logger()
 
 _GROWTH: Final = 2
 """The file is written anew when it is this many times as large as what the pool holds, and the limit."""
-Answer = asyncio.Future[PooledTransaction]
 
 
 class JournalWriter:
@@ -38,7 +38,7 @@ class JournalWriter:
         self._live_bytes = live_bytes
         self._limit_bytes = limit_bytes
         self._metrics = metrics
-        self._waiting: list[tuple[PooledTransaction, Answer | None]] = []
+        self._waiting: list[tuple[PooledTransaction, Submission]] = []
         self._work = asyncio.Event()
         self._copying: asyncio.Task[bool] | None = None
 
@@ -53,9 +53,9 @@ class JournalWriter:
         """Release the file."""
         await asyncio.to_thread(self._journal.close)
 
-    def add(self, pooled: PooledTransaction, answer: Answer | None) -> None:
+    def add(self, pooled: PooledTransaction, submission: Submission) -> None:
         """Write it soon, then answer."""
-        self._waiting.append((pooled, answer))
+        self._waiting.append((pooled, submission))
         self._work.set()
 
     async def run(self) -> None:
@@ -121,7 +121,6 @@ class JournalWriter:
         _log.error("mempool journal cannot be written", error=str(error))
 
 
-def _answer(batch: list[tuple[PooledTransaction, Answer | None]]) -> None:
-    for pooled, answer in batch:
-        if answer is not None and not answer.done():
-            answer.set_result(pooled)
+def _answer(batch: list[tuple[PooledTransaction, Submission]]) -> None:
+    for pooled, submission in batch:
+        submission.answer(pooled)

@@ -16,14 +16,14 @@ from mempool.bundles import ORIGIN_BUNDLE, Bundle, BundlePool, BundleTerms
 from mempool.config import MempoolConfig
 from mempool.delegation import authorities
 from mempool.drops import DropRecord
-from mempool.ingress import Ingress, Submission
+from mempool.ingress import Answer, Answers, Ingress, Submission
 from mempool.journal import Journal
 from mempool.journaling import JournalWriter
 from mempool.metrics import MempoolMetrics
 from mempool.pool import Pool
 from mempool.refusals import Refusals
 from sequencer.core.calls import AccountView
-from sequencer.core.errors import Reason, Rejected, Temporary
+from sequencer.core.errors import Reason, Rejected, SequencerError, Temporary
 from sequencer.core.keccak import keccak256
 from sequencer.core.ports import EntryRules, ReadyTransactions, SenderRecovery
 from sequencer.core.transaction import ORIGIN_RPC, Arrival, PooledTransaction, Transaction
@@ -34,6 +34,7 @@ _log = structlog.get_logger()
 _STALE_ACCOUNT = frozenset({Reason.INSUFFICIENT_FUNDS, Reason.NONCE_TOO_HIGH, Reason.SENDER_NOT_EOA})
 """Refusals that a newer view of the sender's account may turn around."""
 _SET_CODE_TYPE = 4
+_SET_CODE_PREFIX = bytes((_SET_CODE_TYPE,))
 _RECORD_BYTES = 25
 """What the journal takes for a transaction beside its raw bytes."""
 
@@ -91,12 +92,33 @@ class Mempool:
         Raises ``Rejected``, at once when too many wait; ``NonceGap`` for one that would have to wait for an earlier
         nonce, if ``executable_only``; ``Temporary`` when the state cannot be read now.
         """
-        try:
-            answer = self._receive(raw, origin, executable_only=executable_only)
-        except Rejected as refusal:
-            self._metrics.refused.labels(refusal.reason).inc()
-            raise
-        return await answer
+        (answer,) = await self.submit_all([raw], [keccak256(raw)], origin, executable_only=executable_only)
+        if isinstance(answer, SequencerError):
+            raise answer
+        return answer
+
+    async def submit_all(
+        self,
+        raws: Sequence[bytes],
+        hashes: Sequence[Hash32],
+        origin: int = ORIGIN_RPC,
+        *,
+        executable_only: bool = False,
+    ) -> list[Answer]:
+        """Hand raw transactions in, whose keccak256 are ``hashes``, and wait until each is in the pool or refused.
+        One answer for each, in order: errors are those of ``submit``, returned."""
+        if not raws:
+            return []
+        answers = Answers(len(raws), asyncio.get_running_loop().create_future())
+        received_ms = self._clock_ms()
+        for place, (raw, raw_hash) in enumerate(zip(raws, hashes, strict=True)):
+            submission = Submission(raw, raw_hash, origin, received_ms, answers, place, None, executable_only)
+            try:
+                self._receive(submission)
+            except Rejected as refusal:
+                self._metrics.refused.labels(refusal.reason).inc()
+                answers.give(place, refusal)
+        return await answers.complete
 
     async def submit_bundle(self, raws: Sequence[bytes], terms: BundleTerms) -> Hash32:
         """Hand in transactions that are placed together or not at all. Returns the bundle's hash; raises
@@ -144,7 +166,7 @@ class Mempool:
                 tasks.create_task(self._keep_house_forever())
         finally:
             for submission in self._ingress.take(len(self._ingress)):
-                submission.refuse(Rejected(Reason.NOT_ACCEPTING, "shutting down"))
+                submission.answer(Rejected(Reason.NOT_ACCEPTING, "shutting down"))
             if self._journal is not None:
                 await self._journal.close()
 
@@ -157,7 +179,12 @@ class Mempool:
             await self._admit(
                 [
                     Submission(
-                        r.raw, keccak256(r.raw), r.arrival.origin, r.arrival.received_ms, None, r.arrival.sequence
+                        r.raw,
+                        keccak256(r.raw),
+                        r.arrival.origin,
+                        r.arrival.received_ms,
+                        None,
+                        sequence=r.arrival.sequence,
                     )
                     for r in recovered.records[at : at + count]
                 ]
@@ -259,20 +286,18 @@ class Mempool:
 
     # ------------------------------------------------------------------------------------------- admission
 
-    def _receive(self, raw: bytes, origin: int, *, executable_only: bool) -> "asyncio.Future[PooledTransaction]":
+    def _receive(self, submission: Submission) -> None:
+        """Let it wait for admission. Raises ``Rejected`` for what needs no look at the signature."""
         if self._refusal:
             raise Rejected(Reason.NOT_ACCEPTING, self._refusal)
-        rules = self._rules()
-        if len(raw) > rules.size_limit_bytes:
-            raise Rejected(Reason.OVERSIZED_DATA, f"transaction size {len(raw)}, limit {rules.size_limit_bytes}")
-        answer: asyncio.Future[PooledTransaction] = asyncio.get_running_loop().create_future()
-        submission = Submission(raw, keccak256(raw), origin, self._clock_ms(), answer, executable_only=executable_only)
+        rules, size = self._rules(), len(submission.raw)
+        if size > rules.size_limit_bytes:
+            raise Rejected(Reason.OVERSIZED_DATA, f"transaction size {size}, limit {rules.size_limit_bytes}")
         if self.pool.get(submission.hash) is not None:
             raise Rejected(Reason.ALREADY_KNOWN)
         self._refusals.check(submission.hash, rules)
         self._ingress.offer(submission)
         self._arrived.set()
-        return answer
 
     async def _admit_forever(self) -> None:
         while True:
@@ -283,7 +308,7 @@ class Mempool:
                     await self._admit(batch)
                 except asyncio.CancelledError:
                     for submission in batch:
-                        submission.refuse(Rejected(Reason.NOT_ACCEPTING, "shutting down"))
+                        submission.answer(Rejected(Reason.NOT_ACCEPTING, "shutting down"))
                     raise
 
     async def _admit(self, batch: Sequence[Submission]) -> None:
@@ -295,7 +320,7 @@ class Mempool:
             if isinstance(result, Rejected):
                 self._refusals.add(submission.hash, result, rules)
                 self._metrics.refused.labels(result.reason).inc()
-                submission.refuse(result)
+                submission.answer(result)
             else:
                 candidates.append((submission, result))
         try:
@@ -305,12 +330,12 @@ class Mempool:
                 self._add(doubtful, await self._refresh([transaction.sender for _, (transaction, _) in doubtful]))
         except Temporary as error:
             for submission, _ in candidates:
-                submission.refuse(Temporary(str(error)))
+                submission.answer(Temporary(str(error)))
         self._publish()
 
     async def _recover(self, batch: Sequence[Submission], rules: EntryRules) -> list[_Recovered | Rejected]:
         raws = [submission.raw for submission in batch]
-        if len(raws) <= self._config.inline_count and raws[0][:1] != bytes((_SET_CODE_TYPE,)):
+        if len(raws) <= self._recovery.inline_count and not any(raw.startswith(_SET_CODE_PREFIX) for raw in raws):
             return _recover(self._recovery, raws, rules)
         return await asyncio.to_thread(_recover, self._recovery, raws, rules)
 
@@ -347,7 +372,7 @@ class Mempool:
                     doubtful.append((submission, recovered))
                 else:
                     self._metrics.refused.labels(refusal.reason).inc()
-                    submission.refuse(refusal)
+                    submission.answer(refusal)
         return doubtful
 
     def _enter(self, submission: Submission, recovered: _Recovered, fresh: Mapping[Address, AccountView]) -> None:
@@ -365,9 +390,9 @@ class Mempool:
         executable = self.pool.is_pending(pooled)
         (self._metrics.admitted_executable if executable else self._metrics.admitted_queued).inc()
         if self._journal is not None and submission.sequence is None:
-            self._journal.add(pooled, submission.answer)
-        elif submission.answer is not None and not submission.answer.done():
-            submission.answer.set_result(pooled)
+            self._journal.add(pooled, submission)
+        else:
+            submission.answer(pooled)
         self.on_pooled(pooled, executable)
 
     def _journal_bytes(self) -> int:

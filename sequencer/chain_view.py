@@ -17,7 +17,7 @@ from sequencer.core.block import Block, Header
 from sequencer.core.calls import AccountView, CallRequest, CallResult
 from sequencer.core.chain_spec import ChainSpec
 from sequencer.core.eip712 import Domain
-from sequencer.core.errors import Fatal, Rejected
+from sequencer.core.errors import Fatal, Rejected, SequencerError
 from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
 from sequencer.core.heads import Heads
 from sequencer.core.inspection import AccountProof, Inspection
@@ -138,6 +138,11 @@ class ChainView:
     async def submit(self, raw: bytes, *, executable_only: bool = False) -> Hash32:
         """Into the pool."""
         return (await self._pool.submit(raw, executable_only=executable_only)).transaction.hash
+
+    async def submit_all(self, raws: Sequence[bytes], hashes: Sequence[Hash32]) -> Sequence[SequencerError | None]:
+        """Into the pool, all of them."""
+        answers = await self._pool.submit_all(raws, hashes)
+        return [answer if isinstance(answer, SequencerError) else None for answer in answers]
 
     async def wait_preconfirmed(self, transaction_hash: Hash32, timeout_s: float) -> Preconfirmed:
         """The promise, at once if it was made before."""

@@ -28,6 +28,7 @@ from sequencer.lifecycle import DataDirectory, DiskLevel, DiskLimits
 from sequencer.preconf.signing import GuardedSigner
 from sequencer.rpc.metrics import RpcMetrics
 from sequencer.rpc.service import RpcServer
+from sequencer.senders import send_reader
 from sequencer.storage.table import DA_OUTBOX, PrefixedStorage
 from sequencer.telemetry import health
 from sequencer.telemetry.health import Health
@@ -94,7 +95,13 @@ async def run(
                 await chain.start()
                 _tame_the_collector()
                 process.describe_build(stores.engine.name, genesis.spec.fork_at(genesis.timestamp))
-                server = RpcServer(settings.rpc, chain.view, RpcMetrics(registry), routes=pages.routes())
+                server = RpcServer(
+                    settings.rpc,
+                    chain.view,
+                    RpcMetrics(registry),
+                    routes=pages.routes(),
+                    sends=send_reader(stores.engine),
+                )
                 host, port = await server.start()
                 place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
                 addresses = NodeAddresses(

@@ -104,6 +104,21 @@ class Engine:
     ) -> list[str]: ...
     def close(self) -> None: ...
 
+class Sends:
+    path: Final[str]
+    host: Final[str | None]
+    origin: Final[str | None]
+    forwarded_for: Final[str]
+    end: Final[int]
+    raws: Final[list[bytes]]
+    hashes: Final[list[Hash32]]
+    def __len__(self) -> int: ...
+    def answer(self, cors: bytes, errors: Sequence[tuple[int, bytes]]) -> bytes: ...
+
+class SendReader:
+    def __new__(cls, body_limit: int, batch_limit: int, gzip_threshold: int, answer_limit: int) -> SendReader: ...
+    def read(self, requests: Sequence[bytes]) -> list[Sends | None]: ...
+
 def recover(
     raws: list[bytes],
     chain_id: int,

@@ -165,6 +165,11 @@ class SenderRecovery(Protocol):
     Cheap checks come first: a transaction that breaks ``rules`` is refused before its signature is looked at.
     """
 
+    @property
+    def inline_count(self) -> int:
+        """Up to how many it recovers in less time than the event loop can spare: some milliseconds on one core."""
+        ...
+
     def recover(self, raws: Sequence[bytes], rules: "EntryRules") -> list["Transaction | Rejected"]:
         """One answer for each of ``raws``, in order."""
         ...

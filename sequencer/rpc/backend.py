@@ -11,6 +11,7 @@ from typing import Protocol
 from sequencer.core.block import Block, Header
 from sequencer.core.calls import AccountView, CallRequest, CallResult
 from sequencer.core.chain_spec import ChainSpec
+from sequencer.core.errors import SequencerError
 from sequencer.core.flashblock import Preconfirmation
 from sequencer.core.heads import Heads
 from sequencer.core.inspection import AccountProof
@@ -66,6 +67,11 @@ class Backend(Protocol):
     async def submit(self, raw: bytes, *, executable_only: bool = False) -> Hash32:
         """Admit a transaction to the pool. Raises ``Rejected``, ``NonceGap`` for one that would have to wait for an
         earlier nonce if ``executable_only``, or ``Temporary`` while ingress is stopped."""
+        ...
+
+    async def submit_all(self, raws: Sequence[bytes], hashes: Sequence[Hash32]) -> Sequence[SequencerError | None]:
+        """Admit transactions, whose keccak256 are ``hashes``, in order. For each the error that ``submit`` would raise,
+        or None."""
         ...
 
     async def wait_preconfirmed(self, transaction_hash: Hash32, timeout_s: float) -> Preconfirmed:

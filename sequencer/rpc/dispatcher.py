@@ -10,9 +10,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import Final, cast
 
+import orjson
 import structlog
 
 from sequencer.core.errors import Fatal, SequencerError
+from sequencer.core.types import Hash32
 from sequencer.rpc import jsonrpc
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.errors import Errors, RpcError, translate
@@ -29,6 +31,7 @@ _log = structlog.get_logger()
 _LONGEST_TURN_S: Final = 0.005
 """How long a batch may keep the event loop before others get their turn."""
 _UNKNOWN_WEIGHT: Final = 1
+SEND: Final = "eth_sendRawTransaction"
 _SHOWN_NAME_LENGTH: Final = 80
 
 
@@ -60,6 +63,25 @@ class Dispatcher:
         if isinstance(parsed, list):
             return await self._respond_batch(parsed, session)
         return await self._respond_one(parsed, session)
+
+    async def submit_all(self, raws: Sequence[bytes], hashes: Sequence[Hash32]) -> list[tuple[int, bytes]]:
+        """Hand raw transactions in as that many ``eth_sendRawTransaction`` would. The places of those that are refused,
+        in order, each with its encoded ``error`` member."""
+        began = perf_counter()
+        answers: Sequence[Exception | None]
+        try:
+            answers = await self._chain.backend.submit_all(raws, hashes)
+        except Exception as error:  # noqa: BLE001 - a defect must cost these answers, not the server
+            answers = [error] * len(raws)
+        seconds = perf_counter() - began
+        refused: list[tuple[int, bytes]] = []
+        for place, refusal in enumerate(answers):
+            if refusal is not None:
+                explained = self._explain(refusal, SEND)
+                self._metrics.observe(SEND, explained.code, seconds)
+                refused.append((place, orjson.dumps(explained.to_json())))
+        self._metrics.observe(SEND, 0, seconds, len(raws) - len(refused))
+        return refused
 
     def refuse(self, parsed: Parsed | list[Parsed], error: RpcError) -> bytes:
         """The response that turns all of it away at once."""

@@ -7,22 +7,26 @@ what is an error. Always holds: a byte is handled by one of the two and never by
 the order in which requests came.
 
 The shape: ``POST`` with HTTP/1.1 to a JSON-RPC path, one ``Content-Length``, and none of ``Transfer-Encoding``,
-``Content-Encoding``, ``Expect``, ``Connection``, ``Upgrade``; no line folding and no repeated header.
+``Content-Encoding``, ``Expect``, ``Connection``, ``Upgrade``; no line folding, no repeated header and no lone CR or LF.
+
+Where the engine reads plain sends, connections first gather in a ``SendTurn``; what it declines is served here.
 """
 
 import asyncio
 import gzip
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from typing import Final, Protocol
 
+from sequencer.core.sends import SendReader
 from sequencer.rpc.access import AccessRules, client_address
 from sequencer.rpc.config import RpcConfig
 from sequencer.rpc.dispatcher import Dispatcher
 from sequencer.rpc.errors import too_many_requests
 from sequencer.rpc.rates import RateLimiter
+from sequencer.rpc.send_turn import SendTurn
 
 HEADER_LIMIT_BYTES: Final = 8 * 1024
 """A longer header is not of the shape; the general protocol judges it."""
@@ -56,6 +60,8 @@ def parse_head(data: bytes | bytearray) -> PostHead | None:
     if end < 0 or end > HEADER_LIMIT_BYTES:
         return None
     lines = bytes(data[:end]).split(b"\r\n")
+    if data.count(b"\n", 0, end) != len(lines) - 1 or data.count(b"\r", 0, end) != len(lines) - 1:
+        return None
     method, _, target = lines[0].partition(b" ")
     path, _, version = target.partition(b" ")
     if method != b"POST" or version != b"HTTP/1.1" or not path.startswith(b"/") or b"?" in path:
@@ -92,16 +98,28 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
 class FastPaths:
     """What the short way needs to know, made once for a server."""
 
-    config: RpcConfig
-    access: AccessRules
-    dispatchers: Mapping[str, Dispatcher]
-    rates: RateLimiter
-    serving: set[asyncio.Task[None]] = field(default_factory=set)
-    """Answers being made, for an orderly stop."""
+    def __init__(
+        self,
+        config: RpcConfig,
+        access: AccessRules,
+        dispatchers: Mapping[str, Dispatcher],
+        rates: RateLimiter,
+        reader: SendReader | None = None,
+    ) -> None:
+        self.config = config
+        self.access = access
+        self.dispatchers = dispatchers
+        self.rates = rates
+        self.turn = SendTurn(self, reader) if reader is not None else None
+        self.serving: set[asyncio.Task[None]] = set()
+        """Answers being made, for an orderly stop."""
+
+    def cors(self, origin: str | None) -> bytes:
+        """The header lines that let the page read the answer."""
+        return "".join(f"{name}: {value}\r\n" for name, value in self.access.cors_headers(origin).items()).encode()
 
 
 class Watch(Protocol):
@@ -115,9 +133,23 @@ class Watch(Protocol):
 
 
 class FastPost(asyncio.Protocol):
-    """One connection. ``make_general`` gives the protocol that takes over whatever is not of the shape."""
+    """One connection. ``make_general`` gives the protocol that takes over whatever is not of the shape.
 
-    __slots__ = ("_buffer", "_general", "_head", "_make_general", "_paths", "_serving", "_transport", "_watch")
+    While ``_busy`` a request of it is being looked at or answered, and what comes in waits in the buffer.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_busy",
+        "_ended",
+        "_general",
+        "_head",
+        "_make_general",
+        "_paths",
+        "_serving",
+        "_transport",
+        "_watch",
+    )
 
     def __init__(self, paths: FastPaths, watch: Watch, make_general: Callable[[], asyncio.Protocol]) -> None:
         self._paths = paths
@@ -127,6 +159,8 @@ class FastPost(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._head: PostHead | None = None
+        self._busy = False
+        self._ended = False
         self._serving: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -139,8 +173,8 @@ class FastPost(asyncio.Protocol):
             self._general.data_received(data)
             return
         self._buffer += data
-        if self._serving is None:
-            self._next()
+        if not self._busy:
+            self._look()
         elif len(self._buffer) > self._paths.config.body_limit_bytes and self._transport is not None:
             # Requests sent ahead wait in the client's own memory beyond this.
             self._transport.pause_reading()
@@ -149,10 +183,12 @@ class FastPost(asyncio.Protocol):
         """The client will send no more; an answer under way is still written."""
         if self._general is not None:
             return self._general.eof_received()
-        return self._serving is not None
+        self._ended = True
+        return self._busy
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody waits for the answer any more."""
+        self._transport = None
         if self._general is not None:
             self._general.connection_lost(exc)
         if self._serving is not None:
@@ -167,6 +203,48 @@ class FastPost(asyncio.Protocol):
         """See ``pause_writing``."""
         if self._general is not None:
             self._general.resume_writing()
+
+    # ------------------------------------------------------------------------------------ served with others
+
+    def received(self) -> bytes:
+        """What has come in and is not answered yet."""
+        return bytes(self._buffer)
+
+    def client(self, forwarded_for: str) -> str:
+        """The address that pays for a request."""
+        proxies = self._paths.config.trusted_proxies
+        return client_address(self._watch.ip, forwarded_for, proxies) if proxies else self._watch.ip
+
+    def begin(self, size: int) -> None:
+        """The first ``size`` bytes are a request that is being answered."""
+        del self._buffer[:size]
+        self._watch.request_started()
+        self._watch.body_received()
+
+    def answered(self, response: bytes) -> None:
+        """The answer to it."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(response)
+            self._finish(self._transport)
+
+    def alone(self) -> None:
+        """The request is not one of those."""
+        self._busy = False
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._next()
+        if self._ended and not self._busy and self._general is None:
+            self._transport.close()
+
+    # --------------------------------------------------------------------------------------------- served alone
+
+    def _look(self) -> None:
+        """Start on what is in the buffer."""
+        if self._paths.turn is not None and self._head is None:
+            self._busy = True
+            self._paths.turn.add(self)
+        else:
+            self._next()
 
     def _next(self) -> None:
         """Start on the request in the buffer if it is whole, or give the connection away."""
@@ -183,6 +261,7 @@ class FastPost(asyncio.Protocol):
             self._head = head
             self._watch.request_started()
         if len(self._buffer) >= self._head.body_end:
+            self._busy = True
             self._watch.body_received()
             body = bytes(self._buffer[self._head.body_at : self._head.body_end])
             del self._buffer[: self._head.body_end]
@@ -200,16 +279,18 @@ class FastPost(asyncio.Protocol):
 
     def _give_away(self) -> None:
         self._general = self._make_general()
-        if self._transport is not None:
-            self._general.connection_made(self._transport)
+        if self._transport is None:
+            return
+        self._general.connection_made(self._transport)
         data, self._buffer = bytes(self._buffer), bytearray()
         self._general.data_received(data)
+        if self._ended and not self._general.eof_received():
+            self._transport.close()
 
     async def _serve(self, head: PostHead, body: bytes) -> None:
-        dispatcher, proxies = self._paths.dispatchers[head.path], self._paths.config.trusted_proxies
+        dispatcher = self._paths.dispatchers[head.path]
         parsed = dispatcher.read(body)
-        client = client_address(self._watch.ip, head.forwarded_for, proxies) if proxies else self._watch.ip
-        wait_s = self._paths.rates.take(client, dispatcher.cost(parsed), time.monotonic())
+        wait_s = self._paths.rates.take(self.client(head.forwarded_for), dispatcher.cost(parsed), time.monotonic())
         if wait_s:
             answer, status = dispatcher.refuse(parsed, too_many_requests(wait_s)), _TOO_MANY % ceil(wait_s)
         else:
@@ -220,16 +301,22 @@ class FastPost(asyncio.Protocol):
         if head.accepts_gzip and len(answer) >= self._paths.config.gzip_threshold_bytes:
             answer = await asyncio.to_thread(gzip.compress, answer, 1)
             coding = b"Content-Encoding: gzip\r\nVary: Accept-Encoding, Origin\r\n"
-        self._transport.write(self._response(head, status, answer, coding))
         self._serving = None
+        self._transport.write(self._response(head, status, answer, coding))
+        self._finish(self._transport)
+
+    def _finish(self, transport: asyncio.Transport) -> None:
+        """The answer is written: go on with what came in meanwhile."""
+        self._busy = False
         self._watch.request_finished()
-        self._transport.resume_reading()
+        transport.resume_reading()
         if self._buffer:
-            self._next()
+            self._look()
+        elif self._ended:
+            transport.close()
 
     def _response(self, head: PostHead, status: bytes, answer: bytes, coding: bytes) -> bytes:
-        cors = "".join(f"{name}: {value}\r\n" for name, value in self._paths.access.cors_headers(head.origin).items())
+        cors = self._paths.cors(head.origin)
         if not answer:
-            return _NO_CONTENT + cors.encode() + b"\r\n"
-        content = _CONTENT % len(answer)
-        return b"".join((status, content, coding, cors.encode(), b"\r\n", answer))
+            return _NO_CONTENT + cors + b"\r\n"
+        return b"".join((status, _CONTENT % len(answer), coding, cors, b"\r\n", answer))

@@ -21,6 +21,7 @@ import structlog
 from aiohttp import web
 
 from sequencer.core.errors import Fatal, Temporary
+from sequencer.core.sends import SendReader, SendReaderFactory
 from sequencer.rpc.access import AccessRules
 from sequencer.rpc.backend import Backend
 from sequencer.rpc.chain import ServedChain
@@ -34,6 +35,7 @@ from sequencer.rpc.http import Endpoint, HttpFront, Route
 from sequencer.rpc.methods.table import offered
 from sequencer.rpc.metrics import RpcMetrics
 from sequencer.rpc.rates import RateLimiter
+from sequencer.rpc.send_turn import PLAIN_BODY_BYTES
 from sequencer.rpc.subscriptions import SubscriptionHub
 
 _log = structlog.get_logger()
@@ -59,12 +61,14 @@ class RpcServer:
         *,
         chains: Mapping[int, Backend] | None = None,
         routes: Mapping[str, Route] | None = None,
+        sends: SendReaderFactory | None = None,
     ) -> None:
         self._config = config
         self._metrics = metrics
         self._default = default
         self._chains = {default.spec.chain_id: default, **(chains or {})}
         self._routes = dict(routes or {})
+        self._sends = sends
         self._table = ConnectionTable(config, metrics, time.monotonic)
         self._endpoints: dict[str, Endpoint] = {}
         self._front: HttpFront | None = None
@@ -82,7 +86,7 @@ class RpcServer:
         self._endpoints["/"] = by_chain[self._default.spec.chain_id]
         dispatchers = {path: endpoint.dispatcher for path, endpoint in self._endpoints.items()}
         rates = RateLimiter(self._config.rate_limit_per_ip, self._config.rate_burst_s)
-        self._paths = FastPaths(self._config, AccessRules(self._config), dispatchers, rates)
+        self._paths = FastPaths(self._config, AccessRules(self._config), dispatchers, rates, self._reader())
         self._front = HttpFront(self._config, self._metrics, self._endpoints, self._routes, rates)
         self._table.limit = allow_connections(self._config.connection_limit)
         if self._table.limit < self._config.connection_limit:
@@ -144,6 +148,17 @@ class RpcServer:
         )
         dispatcher = Dispatcher(chain, self._metrics, self._on_fatal)
         return Endpoint(chain, dispatcher, SubscriptionHub(chain, self._metrics))
+
+    def _reader(self) -> SendReader | None:
+        config = self._config
+        if self._sends is None:
+            return None
+        return self._sends(
+            body_limit=min(config.body_limit_bytes, PLAIN_BODY_BYTES),
+            batch_limit=min(config.batch_limit, config.batch_cost_limit),
+            gzip_threshold=config.gzip_threshold_bytes,
+            answer_limit=config.response_limit_bytes,
+        )
 
     def _make_connection(self) -> GuardedConnection:
         assert self._http is not None  # noqa: S101 - connections are made after start only

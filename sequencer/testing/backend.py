@@ -13,7 +13,7 @@ from sequencer.channel import Broadcast, Subscription
 from sequencer.core.block import Block, Header
 from sequencer.core.calls import AccountView, CallRequest, CallResult
 from sequencer.core.chain_spec import ChainSpec
-from sequencer.core.errors import NonceGap, Rejected
+from sequencer.core.errors import NonceGap, Rejected, SequencerError
 from sequencer.core.flashblock import Preconfirmation
 from sequencer.core.heads import Heads
 from sequencer.core.inspection import AccountProof, SlotProof
@@ -131,6 +131,17 @@ class MemoryBackend:
                 raise NonceGap(expected, transaction.nonce)
         self.pool[transaction.hash] = transaction
         return transaction.hash
+
+    async def submit_all(self, raws: Sequence[bytes], hashes: Sequence[Hash32]) -> Sequence[SequencerError | None]:
+        """One after the other."""
+        answers: list[SequencerError | None] = []
+        for raw in raws:
+            try:
+                await self.submit(raw)
+                answers.append(None)
+            except SequencerError as error:
+                answers.append(error)
+        return answers
 
     async def wait_preconfirmed(self, transaction_hash: Hash32, timeout_s: float) -> Preconfirmed:
         """The promise if there is one now; otherwise it never comes."""

@@ -14,6 +14,8 @@ from sequencer.core.transaction import Transaction
 class NativeRecovery:
     """``SenderRecovery`` with libsecp256k1. Without state; one object serves any number of threads."""
 
+    inline_count = 64
+
     def recover(self, raws: Sequence[bytes], rules: EntryRules) -> list[Transaction | Rejected]:
         with translated():
             answers: list[Any] = native.recover(

@@ -7,6 +7,7 @@
 pub mod chain;
 pub mod codec;
 pub mod error;
+pub mod ingress;
 pub mod recover;
 pub mod state;
 pub mod trie;

@@ -5,6 +5,7 @@
 
 mod convert;
 mod engine;
+mod ingress;
 mod outcome;
 mod request;
 mod state_test;
@@ -59,6 +60,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<transaction::PyTransaction>()?;
     module.add_class::<outcome::PyOutcome>()?;
     module.add_class::<engine::PyEngine>()?;
+    module.add_class::<ingress::PySends>()?;
+    module.add_class::<ingress::PySendReader>()?;
     module.add_function(wrap_pyfunction!(transaction::recover, module)?)?;
     module.add_function(wrap_pyfunction!(transaction::decode, module)?)?;
     module.add_function(wrap_pyfunction!(state_test::run_state_test, module)?)?;
