@@ -4,6 +4,7 @@ A data directory remembers its engine in the file ``engine``, for the two keep t
 a snapshot or a rebuild moves a chain from one to the other.
 """
 
+import shutil
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -27,8 +28,9 @@ def open_engine(
     forks_needed: Sequence[str],
     read_workers: int = 1,
     pass_fds: Sequence[int] = (),
+    background: bool = False,
 ) -> ExecutionEngine:
-    """The engine for ``data_dir``, started but not waited for.
+    """The engine for ``data_dir``, started but not waited for; with ``background`` it makes way for others.
 
     ``auto`` keeps to the engine that made the state, else takes the native one where it is installed.
     ``pass_fds`` stay open in every process that the engine starts, so that a lock held through them lasts until
@@ -38,13 +40,26 @@ def open_engine(
     recorded = _recorded(data_dir)
     name = _resolve(choice, recorded)
     if name == "native":
-        engine = _open_native(data_dir, forks_needed)
+        engine = _open_native(data_dir, forks_needed, background)
     else:
-        engine = _open_reference(data_dir, forks_needed, read_workers, pass_fds)
+        engine = _open_reference(data_dir, forks_needed, read_workers, pass_fds, background)
     if recorded is None:
         data_dir.mkdir(parents=True, exist_ok=True)
         (data_dir / _MARKER).write_text(name + "\n")
     return engine
+
+
+def open_verifying_engine(
+    like: ExecutionEngine, data_dir: Path, *, forks_needed: Sequence[str], pass_fds: Sequence[int] = ()
+) -> ExecutionEngine:
+    """A second engine of the same kind as ``like``, which follows the chain out of the way of everything else.
+
+    Its state is in ``data_dir``, apart from the first one's, and may be lost: one that another kind of engine made is
+    thrown away.
+    """
+    if _recorded(data_dir) not in (None, like.name):
+        shutil.rmtree(data_dir)
+    return open_engine(like.name, data_dir, forks_needed=forks_needed, pass_fds=pass_fds, background=True)
 
 
 def native_is_installed() -> bool:
@@ -52,20 +67,21 @@ def native_is_installed() -> bool:
     return find_spec(_NATIVE_MODULE) is not None
 
 
-def _open_native(data_dir: Path, forks_needed: Sequence[str]) -> ExecutionEngine:
+def _open_native(data_dir: Path, forks_needed: Sequence[str], background: bool) -> ExecutionEngine:
     adapter = import_module("execution.evm.native.engine")
-    engine: ExecutionEngine = adapter.NativeEngine(data_dir / "state-native")
+    engine: ExecutionEngine = adapter.NativeEngine(data_dir / "state-native", background=background)
     _require(engine.forks, forks_needed, "native")
     return engine
 
 
 def _open_reference(
-    data_dir: Path, forks_needed: Sequence[str], read_workers: int, pass_fds: Sequence[int]
+    data_dir: Path, forks_needed: Sequence[str], read_workers: int, pass_fds: Sequence[int], background: bool
 ) -> ExecutionEngine:
     from execution.evm.reference.engine import ReferenceEngine
 
     _require(REFERENCE_FORKS, forks_needed, "reference")
-    return ReferenceEngine(data_dir / "state-reference", read_workers=read_workers, pass_fds=pass_fds)
+    folder = data_dir / "state-reference"
+    return ReferenceEngine(folder, read_workers=read_workers, pass_fds=pass_fds, background=background)
 
 
 def _recorded(data_dir: Path) -> str | None:

@@ -23,6 +23,7 @@ from sequencer.core.eip712 import Domain
 from sequencer.core.errors import ConfigError, Malformed, Rejected, Temporary
 from sequencer.core.genesis import Genesis
 from sequencer.core.ports import EntryRules, OrderingPolicy
+from sequencer.core.received import Received
 from sequencer.core.transaction import Arrival, PooledTransaction
 from sequencer.core.types import UINT64_MAX, ZERO_ADDRESS, ZERO_HASH, Address, Hash32
 from sequencer.genesis_block import genesis_header
@@ -30,7 +31,6 @@ from sequencer.ordering import received
 from sequencer.ordering.audit import LOOKAHEAD_BLOCKS, AuditedBlock, AuditedFlashblock, Violation, audit, history_start
 from sequencer.ordering.express_lane import ExpressLane
 from sequencer.ordering.lane import LaneTable, holder_slot
-from sequencer.ordering.received import Received
 from sequencer.ordering.registry import make_policy
 
 Call = Callable[..., Any]

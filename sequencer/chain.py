@@ -30,7 +30,7 @@ from da.metrics import DaMetrics
 from da.selection import LayerSettings, OpenLayer, open_layer
 from da.selection import Poster as L1Poster
 from da.service import DaService
-from execution.selection import open_engine
+from execution.selection import open_engine, open_verifying_engine
 from mempool.journal import Journal
 from mempool.metrics import MempoolMetrics
 from mempool.service import Mempool
@@ -41,7 +41,7 @@ from sequencer.consensus.local.files import OS_FILES
 from sequencer.consensus.local.service import LocalLog
 from sequencer.consensus.metrics import LogMetrics
 from sequencer.core import genesis as genesis_file
-from sequencer.core.block import Header, PayloadAttributes
+from sequencer.core.block import BlockRef, Header, PayloadAttributes
 from sequencer.core.calls import AccountView
 from sequencer.core.eip712 import Domain
 from sequencer.core.errors import Fatal, Reason, Rejected
@@ -59,6 +59,7 @@ from sequencer.core.views import (
     Status,
     TransactionPooled,
 )
+from sequencer.halt import Halt
 from sequencer.lane_watch import LaneWatcher
 from sequencer.leadership import Candidacy
 from sequencer.live import LiveBlocks
@@ -89,6 +90,10 @@ from sequencer.storage.logs import LogIndex
 from sequencer.storage.meta import ChainMeta
 from sequencer.storage.rocks import RocksStorage
 from sequencer.storage.table import DA_OUTBOX, L1_JOURNAL, PrefixedStorage
+from sequencer.verification.comparison import Difference
+from sequencer.verification.metrics import VerificationMetrics
+from sequencer.verification.reexecution import Witness
+from sequencer.verification.service import Verifier
 
 log = structlog.get_logger(__name__)
 
@@ -117,6 +122,10 @@ class ChainStores:
     layer: OpenLayer
     guard: GuardFile
     journal: Journal
+    verifying_engine: ExecutionEngine | None = None
+    """Executes every sealed block again; None where that is turned off."""
+    halt_file: Path | None = None
+    """Where it is kept why the chain signs nothing more."""
 
 
 def local_da_dir(settings: Settings, data_dir: Path) -> Path:
@@ -136,11 +145,12 @@ async def open_stores(
 ) -> AsyncIterator[ChainStores]:
     """Open engine, log and store of one chain; close them in reverse order, the engine last. The guard of ``key``
     is opened later, when log and store can tell whether it must be there."""
+    forks = [fork.name for fork in genesis.spec.forks]
     async with AsyncExitStack() as stack:
         engine = open_engine(
             settings.node.engine,
             data_dir,
-            forks_needed=[fork.name for fork in genesis.spec.forks],
+            forks_needed=forks,
             read_workers=settings.node.read_workers,
             pass_fds=pass_fds,
         )
@@ -158,6 +168,11 @@ async def open_stores(
         )
         await asyncio.to_thread(sequence_log.open)
         stack.push_async_callback(asyncio.to_thread, sequence_log.close)
+        verifying_engine: ExecutionEngine | None = None
+        if settings.execution.verify_blocks:
+            folder = data_dir / "verify"
+            verifying_engine = open_verifying_engine(engine, folder, forks_needed=forks, pass_fds=pass_fds)
+            stack.push_async_callback(asyncio.to_thread, verifying_engine.close)
         storage = stack.enter_context(RocksStorage(data_dir / "chain"))
         meta = ChainMeta(storage)
         meta.check(genesis_header.hash)
@@ -183,6 +198,8 @@ async def open_stores(
             layer=layer,
             guard=guard,
             journal=Journal(data_dir / "mempool.journal"),
+            verifying_engine=verifying_engine,
+            halt_file=data_dir / "halted",
         )
 
 
@@ -203,6 +220,9 @@ class ChainRuntime:
         self._lane = LaneTable()
         self._policy = make_policy(spec.ordering, self._lane)
         self._recovery = sender_recovery(stores.engine)
+        self.halt = Halt(stores.halt_file, self._on_halt)
+        self._verification_thread = ThreadPoolExecutor(1, thread_name_prefix="verification")
+        self._verifier = self._make_verifier(registry)
         self._live = LiveBlocks(stores.domain)
         self._statuses = StatusBook()
         self._events: Broadcast[ChainEvent] = Broadcast(EVENTS_KEPT)
@@ -225,7 +245,7 @@ class ChainRuntime:
             pool=self.pool,
             domain=stores.domain,
             address=signer.address,
-            sign=signer.sign,
+            sign=self._signer.sign_received,
             threads=self._signing_thread,
         )
         self._da = DaService(
@@ -289,6 +309,8 @@ class ChainRuntime:
             raise Fatal(f"0x{self._signer.address.hex()} is not a sequencer of chain {spec.chain_id}")
         term = Term(spec.sequencers.epoch, resumed.term, 0, member.fee_recipient)
         self._retention = Retention(resumed.seal_positions)
+        if self._verifier:
+            self._verifier.start(resumed.parent.number)
         self._settlement = Settlement(
             store=stores.blocks,
             engine=stores.engine,
@@ -296,6 +318,7 @@ class ChainRuntime:
             heads=self._heads,
             events=self._events,
             batcher=self._batcher,
+            on_stored=self._verifier.sealed if self._verifier else lambda _: None,
             statuses=self._statuses,
             clock_ms=clock_ms,
         )
@@ -333,10 +356,26 @@ class ChainRuntime:
             batcher=self._batcher,
             term=term,
             sign=self._signer.sign_batch,
+            verified=self._verified,
             record=self._promises.record,
             outbox=self._da,
             batched=self._settlement.batched,
             clock_ms=clock_ms,
+        )
+        self.halt.remember()
+
+    def _make_verifier(self, registry: CollectorRegistry) -> Verifier | None:
+        stores = self._stores
+        if stores.verifying_engine is None:
+            return None
+        return Verifier(
+            genesis=stores.genesis,
+            witness=Witness(stores.verifying_engine, self._recovery),
+            chain_engine=stores.engine,
+            blocks=stores.blocks,
+            thread=self._verification_thread,
+            metrics=VerificationMetrics(registry),
+            on_difference=self._on_difference,
         )
 
     async def _recover(self) -> Resumed:
@@ -403,7 +442,9 @@ class ChainRuntime:
         """Serve until cancelled. Raises ``Fatal`` when the chain cannot go on."""
         async with asyncio.TaskGroup() as stages:
             for stage in (self.pool, self._promises, self._settlement, self._poster, self._da, self._builder):
-                stages.create_task(stage.run(), name=type(stage).__name__)
+                stages.create_task(self.halt.hold(stage.run()), name=type(stage).__name__)
+            if self._verifier:
+                stages.create_task(self._verifier.run(), name="verifier")
             stages.create_task(self._shorten_log(), name="log retention")
             if isinstance(self._policy, ExpressLane) and self._policy.auction is not None:
                 watcher = LaneWatcher(
@@ -418,6 +459,8 @@ class ChainRuntime:
         """
         self.hold_ingress("stop", "shutting down")
         self._builder.stop()
+        if self.halt.reason is not None:
+            return  # nothing more gets through
         try:
             async with asyncio.timeout(budget_s):
                 await self._builder.stopped.wait()
@@ -429,7 +472,7 @@ class ChainRuntime:
 
     def close(self) -> None:
         """Release the threads."""
-        for threads in (self._engine_thread, self._signing_thread, self._read_threads):
+        for threads in (self._engine_thread, self._signing_thread, self._verification_thread, self._read_threads):
             threads.shutdown(wait=True, cancel_futures=True)
 
     def hold_ingress(self, name: str, why: str) -> None:
@@ -451,7 +494,8 @@ class ChainRuntime:
 
     def resume(self) -> None:
         """Undo ``pause``."""
-        self._builder.resume()
+        if self.halt.reason is None:
+            self._builder.resume()
 
     # --------------------------------------------------------------------- what one stage does for another
 
@@ -523,6 +567,23 @@ class ChainRuntime:
     async def _on_sealed(self, sealed: LoggedSeal) -> None:
         self._retention.sealed(sealed.block.header.number, sealed.position)
         await self._settlement.take(sealed)
+
+    async def _verified(self, block: BlockRef) -> None:
+        """Until everything up to ``block`` may be published."""
+        if self._verifier is None:
+            return
+        await self._verifier.reached(block.number)
+        stored = self._stores.blocks.header(block.number)
+        if stored is None or stored.hash != block.hash:
+            raise Fatal(f"block {block.number} is to be posted as 0x{block.hash.hex()}, which is not what was verified")
+
+    def _on_difference(self, difference: Difference) -> None:
+        self.halt(f"verification: {difference}")
+
+    def _on_halt(self, reason: str) -> None:
+        self._signer.halt(reason)
+        self.hold_ingress("halt", "signing is halted")
+        self._builder.pause()
 
     def _on_stalled(self, stalled: bool) -> None:
         if stalled:

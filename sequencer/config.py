@@ -15,6 +15,7 @@ from da.celestia.config import CelestiaConfig
 from da.config import BatcherConfig, SubmitterConfig
 from da.ethereum.config import EthereumConfig
 from da.fallback import FallbackConfig
+from execution.config import ExecutionConfig
 from mempool.config import MempoolConfig
 from sequencer import config_load
 from sequencer.config_load import Flag, Loaded
@@ -54,6 +55,7 @@ class Settings:
     """All settings of a node, section by section."""
 
     node: NodeConfig = field(default_factory=NodeConfig)
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     block: PayloadConfig = field(default_factory=PayloadConfig)
     mempool: MempoolConfig = field(default_factory=MempoolConfig)
     batch: BatcherConfig = field(default_factory=BatcherConfig)

@@ -178,6 +178,7 @@ async def _serve(
             probes.clear(health.STARTING)
             announce()
             tasks.create_task(_stop_when_told(chain, probes, stop), name="stop")
+            tasks.create_task(_tell_of_halt(chain, probes), name="halt")
     except* _Stop:
         log.info("stopped")
 
@@ -188,6 +189,10 @@ async def _stop_when_told(chain: ChainRuntime, probes: Health, stop: asyncio.Eve
     probes.hold("stopping", "the node is shutting down")
     await chain.drain(DRAIN_S)
     raise _Stop
+
+
+async def _tell_of_halt(chain: ChainRuntime, probes: Health) -> None:
+    probes.hold("halted", await chain.halt.wait())
 
 
 def _mind_the_disk(chain: ChainRuntime, probes: Health, level: DiskLevel, free_bytes: int) -> None:

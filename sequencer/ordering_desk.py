@@ -20,9 +20,10 @@ from sequencer.core.encoding import data, quantity
 from sequencer.core.entries import FlashblockEntry
 from sequencer.core.errors import Reason, Rejected
 from sequencer.core.ports import OrderingPolicy
+from sequencer.core.received import RECEIVED_TYPE, Received
 from sequencer.core.types import Address, Hash32, Signature
 from sequencer.ordering.ranked import RankedPolicy
-from sequencer.ordering.received import RECEIVED_TYPE, Received, SignedReceived
+from sequencer.ordering.received import SignedReceived
 from sequencer.ordering.registry import evidence
 
 RECORDS_SIZE_BYTES: Final = 64 * 1024 * 1024
@@ -38,7 +39,7 @@ class _Record:
 
 
 class OrderingDesk:
-    """One chain's. ``sign`` signs a receipt's digest as the sequencer ``address``; it runs in ``threads``."""
+    """One chain's. ``sign`` signs receipts, and nothing else, as the sequencer ``address``; it runs in ``threads``."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class OrderingDesk:
         pool: Mempool,
         domain: Domain,
         address: Address,
-        sign: Callable[[Hash32], Signature],
+        sign: Callable[[Received], Signature],
         threads: Executor,
     ) -> None:
         self._rule = rule
@@ -84,8 +85,7 @@ class OrderingDesk:
         if arrival is None:
             return None
         receipt = Received(transaction_hash, arrival.sequence, arrival.received_ms)
-        digest = self._domain.digest(receipt.struct_hash)
-        signature = await asyncio.get_running_loop().run_in_executor(self._threads, self._sign, digest)
+        signature = await asyncio.get_running_loop().run_in_executor(self._threads, self._sign, receipt)
         signed = SignedReceived(receipt, self._address, signature)
         return {**signed.to_json(), "domain": self._domain.to_json()}
 

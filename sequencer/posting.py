@@ -1,7 +1,7 @@
 """Closes batches and hands them to the DA service, in the one order that a crash can be repaired from.
 
-Cut, append ``BatchClosed`` to the log, sign, write the outbox row. A batch that the log names is made again
-exactly after a crash; one that it does not name was never sent.
+Cut, wait until the blocks are verified, append ``BatchClosed`` to the log, sign, write the outbox row. A batch
+that the log names is made again exactly after a crash; one that it does not name was never sent.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import structlog
 from da.batcher import Batcher, close
 from da.codec import ClosedBatch, SignedBatch
 from sequencer.core.batch import BatchHeader
+from sequencer.core.block import BlockRef
 from sequencer.core.entries import Entry
 from sequencer.core.errors import Temporary
 from sequencer.core.types import Signature
@@ -47,6 +48,7 @@ class Poster:
         batcher: Batcher,
         term: Term,
         sign: BatchSign,
+        verified: Callable[[BlockRef], Awaitable[None]],
         record: Callable[[Entry], Awaitable[None]],
         outbox: Outbox,
         batched: asyncio.Event,
@@ -55,6 +57,7 @@ class Poster:
         self._batcher = batcher
         self._term = term
         self._sign = sign
+        self._verified = verified
         self._record = record
         self._outbox = outbox
         self._batched = batched
@@ -92,6 +95,7 @@ class Poster:
             if not self._batcher.unposted.blocks:
                 return
             tip, run = self._batcher.tip, self._batcher.next_run()
+            await self._verified(run[-1].ref)
             closed = await asyncio.to_thread(close, tip, run, self._term.epoch, self._term.term)
             await self._record(closed.log_entry)
             self._batcher.advance(closed.header)

@@ -61,6 +61,7 @@ class Settlement:
         heads: HeadsKeeper,
         events: Broadcast[ChainEvent],
         batcher: Batcher,
+        on_stored: Callable[[Block], None],
         statuses: StatusBook,
         clock_ms: Callable[[], int],
     ) -> None:
@@ -70,6 +71,7 @@ class Settlement:
         self._heads = heads
         self._events = events
         self._batcher = batcher
+        self._on_stored = on_stored
         self._statuses = statuses
         self._clock_ms = clock_ms
         self._queue: asyncio.Queue[LoggedSeal] = asyncio.Queue(CAPACITY)
@@ -104,6 +106,7 @@ class Settlement:
             self._clock_ms(),
         )
         self.batched.set()
+        self._on_stored(block)
         await self._until_it_fits(lambda: asyncio.to_thread(self._engine.commit, number))
 
     async def _until_it_fits(self, write: Callable[[], Awaitable[None]]) -> None:

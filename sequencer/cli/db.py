@@ -16,7 +16,8 @@ from sequencer.lifecycle import hold_data_directory
 
 if TYPE_CHECKING:
     from sequencer.cli.arguments import Commands
-    from sequencer.db_verify import Difference, Witness
+    from sequencer.verification.comparison import Difference
+    from sequencer.verification.reexecution import Witness
 
 
 def register(commands: "Commands") -> None:
@@ -79,8 +80,8 @@ def _json(found: "Difference | None") -> dict[str, Any] | None:
 @contextmanager
 def _witnesses(names: list[str], genesis: Genesis) -> "Iterator[dict[str, Witness]]":
     from execution.selection import open_engine
-    from sequencer.db_verify import Witness
     from sequencer.senders import sender_recovery
+    from sequencer.verification.reexecution import Witness
 
     forks = [fork.name for fork in genesis.spec.forks]
     with ExitStack() as stack:

@@ -22,10 +22,10 @@ from itertools import groupby
 from sequencer.core.block import PayloadAttributes
 from sequencer.core.errors import ConfigError
 from sequencer.core.ports import OrderingPolicy
+from sequencer.core.received import Received
 from sequencer.core.transaction import PooledTransaction
 from sequencer.core.types import ZERO_HASH, Address, Hash32
 from sequencer.ordering.ranked import ORIGIN_BUNDLE, Rank, RankedPolicy
-from sequencer.ordering.received import Received
 
 LOOKAHEAD_BLOCKS = 16
 """A delayed transaction is found if it was included at most this many blocks later."""

@@ -3,41 +3,19 @@
 Arrival records in log and batches are the leader's own word. A receipt is the same word given to somebody
 else beforehand: a leader whose records differ from its receipts is shown to have falsified one of them.
 
-::
-
-    Received(bytes32 txHash,uint64 sequence,uint64 receivedMs)       EIP-712, the domain of all our promises
-
 It promises no place and no inclusion, only that the record will say the same. A transaction that left the
 pool without being included and is sent again arrives anew, and gets a new receipt.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from sequencer.core import encoding, secp256k1
-from sequencer.core.eip712 import Domain, word
+from sequencer.core.eip712 import Domain
 from sequencer.core.errors import Malformed
-from sequencer.core.keccak import keccak256
-from sequencer.core.types import UINT64_MAX, Address, Hash32, Signature
-
-RECEIVED_TYPE: Final = "Received(bytes32 txHash,uint64 sequence,uint64 receivedMs)"
-_TYPE_HASH: Final = keccak256(RECEIVED_TYPE.encode())
-
-
-@dataclass(frozen=True)
-class Received:
-    """What is signed. ``received_ms`` is unix milliseconds."""
-
-    transaction_hash: Hash32
-    sequence: int
-    received_ms: int
-
-    @cached_property
-    def struct_hash(self) -> Hash32:
-        """The EIP-712 struct hash."""
-        return keccak256(_TYPE_HASH + self.transaction_hash + word(self.sequence) + word(self.received_ms))
+from sequencer.core.received import Received
+from sequencer.core.types import UINT64_MAX, Address, Signature
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,20 @@ from typing import Final
 
 from sequencer.core.batch import BatchHeader
 from sequencer.core.eip712 import Domain
+from sequencer.core.errors import Fatal
 from sequencer.core.flashblock import Flashblock, SignedFlashblock
 from sequencer.core.ports import Signer
+from sequencer.core.received import Received
 from sequencer.core.types import Address, Hash32, Signature
 from sequencer.preconf.guard import FLASHBLOCKS_AHEAD, GuardRefused, GuardState, SignedBatch, check_batch
 from sequencer.preconf.guard_file import GuardFile
 
 _KEPT: Final = 4 * FLASHBLOCKS_AHEAD
 """Flashblocks that were admitted and may be signed, once more too; older ones are below the watermark."""
+
+
+class SigningHalted(Fatal):
+    """The key signs nothing any more, for the reason given when it was halted; no restart of a stage helps."""
 
 
 class GuardedSigner:
@@ -38,6 +44,7 @@ class GuardedSigner:
         self._recording = threading.Lock()
         self._recorded: deque[Hash32] = deque(maxlen=_KEPT)
         self._on_chain: Collection[Hash32] = ()
+        self._halted: str | None = None
 
     @property
     def address(self) -> Address:
@@ -59,11 +66,18 @@ class GuardedSigner:
         return SignedBatch(sequence, batches[sequence])
 
     def admit(self, flashblocks: Sequence[Flashblock]) -> None:
-        """The next to be signed, checked before the log has them, which forgets nothing. Raises ``GuardRefused``."""
+        """The next to be signed, checked before the log has them, which forgets nothing. Raises ``GuardRefused``,
+        and ``SigningHalted`` if nothing is signed any more."""
+        self._check_running()
         with self._admitting:
             before = self._admitted if self._admitted is not None else self._file.state
             self._admitted = before.extended(flashblocks)
             self._admitted_hashes.extend(flashblock.struct_hash for flashblock in flashblocks)
+
+    def halt(self, reason: str) -> None:
+        """Sign nothing from now on; what is being signed elsewhere at this moment may still be. The first reason
+        stands."""
+        self._halted = self._halted or reason
 
     def sign(self, flashblocks: Sequence[Flashblock]) -> list[SignedFlashblock]:
         """Promise what was admitted and is durable in the log by now. Raises ``GuardRefused`` for anything else.
@@ -80,8 +94,15 @@ class GuardedSigner:
             if fresh:
                 self._file.write(self._file.state.extended(fresh), sync=False)
                 self._recorded.extend(flashblock.struct_hash for flashblock in fresh)
-        digest, sign, address = self._domain.digest, self._signer.sign, self.address
-        return [SignedFlashblock(f, address, sign(digest(f.struct_hash))) for f in flashblocks]
+        return [SignedFlashblock(f, self.address, self._sign(f.struct_hash)) for f in flashblocks]
+
+    def _sign(self, struct_hash: Hash32) -> Signature:
+        self._check_running()
+        return self._signer.sign(self._domain.digest(struct_hash))
+
+    def _check_running(self) -> None:
+        if self._halted is not None:
+            raise SigningHalted(self._halted)
 
     def settle(self) -> None:
         """Everything that was signed is durable in the guard's file when this returns."""
@@ -104,7 +125,12 @@ class GuardedSigner:
             check_batch(self._file.batches, header)
             if header.sequence not in self._file.batches:
                 self._file.write_batch(SignedBatch(header.sequence, header.struct_hash))
-        return self._signer.sign(self._domain.digest(header.struct_hash))
+        return self._sign(header.struct_hash)
+
+    def sign_received(self, received: Received) -> Signature:
+        """Sign a statement of when something arrived, in the chain's domain. It promises no place, and two of them
+        never contradict each other as flashblocks can, so nothing is recorded."""
+        return self._sign(received.struct_hash)
 
     def resume(self, state: GuardState, on_chain: Collection[Hash32]) -> None:
         """Take over what a comparison with the log found: the watermark, and what may be signed again."""

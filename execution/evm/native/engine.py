@@ -32,12 +32,16 @@ class _OpenBlock:
 
 
 class NativeEngine(NativeInspection):
-    """``ExecutionEngine`` on revm, with its state under ``folder``."""
+    """``ExecutionEngine`` on revm, with its state under ``folder``.
+
+    With ``background`` it makes way for others: its blocks are executed on one thread of low priority.
+    """
 
     name = "native"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, background: bool = False) -> None:
         self._folder = folder
+        self._background = background
         self._engine: Any = None
         self._block: _OpenBlock | None = None
 
@@ -53,7 +57,7 @@ class NativeEngine(NativeInspection):
         if self._engine is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             with translated():
-                self._engine = native.Engine(self._folder)
+                self._engine = native.Engine(self._folder, self._background)
         accounts = [
             (address, account.balance_wei, account.nonce, account.code, list(account.storage.items()))
             for address, account in genesis.accounts.items()

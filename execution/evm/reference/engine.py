@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from execution.evm.reference.process import ExecutionProcess
+from execution.evm.reference.process import BACKGROUND_NICE, ExecutionProcess
 from execution.evm.reference.read_pool import ReadPool
 from execution.evm.reference.wire import pack_transaction, portable, unpack_outcome
 from sequencer.core.block import Block, Header, PayloadAttributes
@@ -27,12 +27,17 @@ class _OpenBlock:
 
 
 class ReferenceEngine:
-    """``ExecutionEngine`` on py-evm. Starts its processes at once, and first waits for them in ``open``."""
+    """``ExecutionEngine`` on py-evm. Starts its processes at once, and first waits for them in ``open``.
+
+    With ``background`` its processes make way for others.
+    """
 
     name = "reference"
 
-    def __init__(self, folder: Path, *, read_workers: int = 1, pass_fds: Sequence[int] = ()) -> None:
-        self._process = ExecutionProcess(folder, pass_fds)
+    def __init__(
+        self, folder: Path, *, read_workers: int = 1, pass_fds: Sequence[int] = (), background: bool = False
+    ) -> None:
+        self._process = ExecutionProcess(folder, pass_fds, BACKGROUND_NICE if background else 0)
         self._pool = ReadPool(self._process, read_workers)
         self._start_lock = threading.Lock()
         self._forks: tuple[str, ...] | None = None

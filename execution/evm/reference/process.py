@@ -1,5 +1,6 @@
 """The parent's hold on the execution process: starting it, asking it, ending it."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from execution.evm.reference.wire import value_of
 from sequencer.core.errors import Fatal
 
 _CLOSE_TIMEOUT_S: Final = 10.0
+BACKGROUND_NICE: Final = 5
+"""Priority of a process that nobody waits for: out of the way, and yet never starved."""
 
 
 class Channel:
@@ -57,12 +60,13 @@ class ExecutionProcess:
     parent when the thread that started it ends.
     """
 
-    def __init__(self, folder: Path, pass_fds: Sequence[int]) -> None:
+    def __init__(self, folder: Path, pass_fds: Sequence[int], nice: int = 0) -> None:
         ends = [socket.socketpair() for _ in range(3)]
         self.requests, self.reads, self._nursery = (Channel(_connection(ours)) for ours, _ in ends)
         self._theirs = [theirs for _, theirs in ends]
         self._folder = folder
         self._pass_fds = tuple(pass_fds)
+        self._nice = nice
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run, name="execution-process", daemon=True)
         self._thread.start()
@@ -103,6 +107,9 @@ class ExecutionProcess:
         finally:
             for theirs in self._theirs:
                 theirs.close()
+        if self._nice:
+            with contextlib.suppress(OSError):  # where it may not, or is gone already, it need not
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, self._nice)
         self._process.wait()
 
 

@@ -23,9 +23,10 @@ from sequencer.core.flashblock import Flashblock, order_leaves
 from sequencer.core.genesis import Genesis
 from sequencer.core.keccak import keccak256
 from sequencer.core.membership import SequencerInfo
+from sequencer.core.received import Received
 from sequencer.core.types import ZERO_ADDRESS, ZERO_HASH, Hash32
 from sequencer.genesis_block import genesis_header
-from sequencer.ordering.received import Received, SignedReceived
+from sequencer.ordering.received import SignedReceived
 from tests.wallet import Wallet
 
 KEY = keccak256(b"leader")

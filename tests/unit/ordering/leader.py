@@ -11,11 +11,11 @@ from sequencer.core.block import PayloadAttributes
 from sequencer.core.chain_spec import OrderingRule
 from sequencer.core.errors import Reason, Rejected
 from sequencer.core.ports import Budget
+from sequencer.core.received import Received
 from sequencer.core.transaction import Arrival, PooledTransaction
 from sequencer.core.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
 from sequencer.ordering.audit import AuditedBlock, AuditedFlashblock, Violation, audit
 from sequencer.ordering.ranked import ORIGIN_BUNDLE, RankedPolicy
-from sequencer.ordering.received import Received
 from sequencer.ordering.registry import make_policy
 from tests.unit.mempool.makers import RICH, account, address, transfer
 

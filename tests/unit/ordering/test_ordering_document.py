@@ -14,8 +14,8 @@ from hypothesis import given
 from sequencer.core.chain_spec import OrderingRule
 from sequencer.core.errors import ConfigError
 from sequencer.core.ports import Budget
+from sequencer.core.received import RECEIVED_TYPE
 from sequencer.ordering.ranked import RankedPolicy
-from sequencer.ordering.received import RECEIVED_TYPE
 from sequencer.ordering.registry import BUILT_IN, ENTRY_POINT_GROUP, evidence, make_policy
 from tests.conformance.ordering.test_policy_conformance import UNBOUNDED, MemoryReady, pools
 from tests.unit.ordering.leader import Leader

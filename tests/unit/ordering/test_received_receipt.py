@@ -10,9 +10,10 @@ from sequencer.core import secp256k1
 from sequencer.core.eip712 import Domain
 from sequencer.core.errors import Malformed
 from sequencer.core.keccak import keccak256
+from sequencer.core.received import RECEIVED_TYPE, Received
 from sequencer.core.types import Address, Signature
 from sequencer.ordering import received
-from sequencer.ordering.received import RECEIVED_TYPE, Received, SignedReceived
+from sequencer.ordering.received import SignedReceived
 
 KEY = keccak256(b"sequencer")
 SIGNER = secp256k1.address_of_private_key(KEY)

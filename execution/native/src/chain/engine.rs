@@ -11,9 +11,10 @@ use alloy_primitives::{Address, B256};
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 
+use super::background::Background;
 use super::genesis::{self, GenesisAccount};
 use super::open::{Answer, OpenBlock};
-use super::progress::lock;
+use super::progress::{Progress, lock};
 use crate::codec::header::Header;
 use crate::error::{Error, Result};
 use crate::recover::Recovered;
@@ -77,6 +78,7 @@ pub struct Engine {
     builder: Mutex<Builder>,
     committing: Mutex<()>,
     memory: Memory,
+    background: Option<Background>,
 }
 
 /// How much of the state trie may stay in memory.
@@ -101,8 +103,18 @@ impl Engine {
     }
 
     pub fn with_memory(path: &FilePath, memory: Memory) -> Result<Self> {
+        Self::with(path, memory, None)
+    }
+
+    /// For following a chain: works on a thread of its own that makes way for others, and keeps less in memory.
+    pub fn in_background(path: &FilePath) -> Result<Self> {
+        Self::with(path, Memory { grown: 50_000, kept_depth: 3 }, Some(Background::new()?))
+    }
+
+    fn with(path: &FilePath, memory: Memory, background: Option<Background>) -> Result<Self> {
         Ok(Self {
             memory,
+            background,
             store: Store::open(path)?,
             codes: Arc::default(),
             spec: OnceLock::new(),
@@ -110,6 +122,14 @@ impl Engine {
             builder: Mutex::default(),
             committing: Mutex::default(),
         })
+    }
+
+    /// Drives the engine on the thread that its blocks are to be built on.
+    pub fn drive<T: Send>(&self, work: impl FnOnce(&Self) -> T + Send) -> T {
+        match &self.background {
+            Some(thread) => thread.run(|| work(self)),
+            None => work(self),
+        }
     }
 
     /// Creates the state of block 0, or finds it. Returns its root, from which the caller makes block 0's header.
@@ -172,7 +192,10 @@ impl Engine {
         let spec = self.spec()?;
         let fork = spec.fork_at(attributes.timestamp);
         let trie = builder.trie.clone();
-        let open = OpenBlock::begin(attributes, fork, spec.chain_id, view, trie, &mut builder.hot)?;
+        let open = {
+            let progress = Progress::new(trie, view.snapshot.clone(), self.background.is_none());
+            OpenBlock::begin(attributes, fork, spec.chain_id, view, progress, &mut builder.hot)?
+        };
         self.show(&open)?;
         builder.open = Some(open);
         Ok(())

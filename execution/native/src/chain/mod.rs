@@ -1,6 +1,7 @@
 //! One chain as it is executed: the open block, the sealed ones, the committed ones, and reads of all of them.
 
 mod access_list;
+mod background;
 mod call;
 mod deadline;
 mod engine;

@@ -18,7 +18,6 @@ use crate::recover::Recovered;
 use crate::state::{
     Account, AccountDiff, Before, Diff, Hot, Layer, Sealed, SlotDiff, StateDb, View, stack, store_slot_key,
 };
-use crate::trie::Child;
 
 /// Every input of a block that is not a transaction.
 #[derive(Debug, Clone)]
@@ -61,13 +60,13 @@ struct Mark {
 pub type Answer = Result<Arc<Outcome>, Refusal>;
 
 impl OpenBlock {
-    /// Opens the block on top of `view`, whose trie is `parent`, and runs the system calls at its start.
+    /// Opens the block on top of `view`, from whose trie `progress` starts, and runs the system calls at its start.
     pub fn begin(
         attributes: Attributes,
         fork: SpecId,
         chain_id: u64,
         view: View,
-        parent: Child,
+        progress: Progress,
         hot: &mut Hot,
     ) -> Result<Self> {
         let environment = environment(
@@ -79,7 +78,6 @@ impl OpenBlock {
             attributes.prev_randao,
             fork,
         );
-        let progress = Progress::new(parent, view.snapshot.clone());
         let mut block = Self {
             attributes,
             fork,

@@ -48,14 +48,15 @@ struct Shared {
 pub struct Progress {
     shared: Arc<Shared>,
     weight: usize,
+    eager: bool,
 }
 
 /// So many changes are worth a walk through the tries.
 const ENOUGH: usize = 512;
 
 impl Progress {
-    /// On top of the block whose state trie is `parent`.
-    pub fn new(parent: Child, snapshot: Option<Snapshot>) -> Self {
+    /// On top of the block whose state trie is `parent`; without `eager` all is left to sealing.
+    pub fn new(parent: Child, snapshot: Option<Snapshot>, eager: bool) -> Self {
         let tries = Tries { state: parent.clone(), ..Tries::default() };
         let shared = Shared {
             snapshot,
@@ -64,14 +65,14 @@ impl Progress {
             inbox: Mutex::default(),
             running: AtomicBool::new(false),
         };
-        Self { shared: Arc::new(shared), weight: 0 }
+        Self { shared: Arc::new(shared), weight: 0, eager }
     }
 
     /// Notes what was executed, and wakes the worker if it is worth it.
     pub fn push(&mut self, step: Step) -> Result<()> {
         self.weight += step.layer.weight() + step.outcomes.len();
         lock(&self.shared.inbox)?.push(step);
-        if self.weight >= ENOUGH && !self.shared.running.swap(true, Ordering::AcqRel) {
+        if self.eager && self.weight >= ENOUGH && !self.shared.running.swap(true, Ordering::AcqRel) {
             self.weight = 0;
             self.wake();
         }

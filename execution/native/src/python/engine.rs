@@ -55,9 +55,12 @@ fn call_result(py: Python<'_>, outcome: CallOutcome) -> PyResult<Bound<'_, PyTup
 
 #[pymethods]
 impl PyEngine {
+    /// With `background`, one that works on a thread of low priority.
     #[new]
-    fn new(py: Python<'_>, path: std::path::PathBuf) -> PyResult<Self> {
-        Ok(Self(RwLock::new(Some(Arc::new(detached(py, || Engine::new(&path))?)))))
+    #[pyo3(signature = (path, background = false))]
+    fn new(py: Python<'_>, path: std::path::PathBuf, background: bool) -> PyResult<Self> {
+        let open = || if background { Engine::in_background(&path) } else { Engine::new(&path) };
+        Ok(Self(RwLock::new(Some(Arc::new(detached(py, open)?)))))
     }
 
     /// Creates or finds the state of block 0; its root.
@@ -115,7 +118,7 @@ impl PyEngine {
             extra_data: extra_data.to_vec(),
             parent_beacon_block_root: hash(parent_beacon_block_root)?,
         };
-        detached(py, || self.engine()?.begin(attributes))
+        detached(py, || self.engine()?.drive(|engine| engine.begin(attributes)))
     }
 
     /// Executes in order: an `Outcome` or `(reason, detail)` for each.
@@ -123,7 +126,7 @@ impl PyEngine {
         let given = transactions.iter().map(|object| Given::of(&object)).collect::<PyResult<Vec<_>>>()?;
         let answers = detached(py, || {
             let decoded = given.into_iter().map(Given::decoded).collect::<Result<Vec<_>>>()?;
-            self.engine()?.apply(&decoded)
+            self.engine()?.drive(|engine| engine.apply(&decoded))
         })?;
         let objects = answers.into_iter().map(|answer| match answer {
             Ok(outcome) => Ok(Bound::new(py, PyOutcome(outcome))?.into_any()),
@@ -142,7 +145,7 @@ impl PyEngine {
 
     /// Closes the open block: hash and encoding of its header.
     fn seal<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-        let sealed = detached(py, || self.engine()?.seal())?;
+        let sealed = detached(py, || self.engine()?.drive(Engine::seal))?;
         Ok((bytes(py, sealed.hash.as_slice()), bytes(py, &sealed.encoded)))
     }
 
@@ -151,7 +154,7 @@ impl PyEngine {
     }
 
     fn commit(&self, py: Python<'_>, number: u64) -> PyResult<()> {
-        detached(py, || self.engine()?.commit(number))
+        detached(py, || self.engine()?.drive(|engine| engine.commit(number)))
     }
 
     fn unwind(&self, py: Python<'_>, to: u64) -> PyResult<()> {
