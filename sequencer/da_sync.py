@@ -249,8 +249,8 @@ class DaSync:
                 raise GuardRefused(f"DA holds {place} where the key has signed {newest}: it is not the key's own chain")
         if new:
             self._check_may_raise(str(SignedPlace.of(new[-1])))
-            self._signer.prepare(new)
-        self._signer.resume(self._guard.state, {flashblock.struct_hash for flashblock in flashblocks})
+        state = self._guard.state.extended(new)
+        self._signer.resume(state, {flashblock.struct_hash for flashblock in flashblocks})
 
     def _stop_if_told(self) -> None:
         if self._stopping():

@@ -1,7 +1,7 @@
 """Recovery in Rust and in Python refuse and accept the same bytes, for the same reason and with the same fields."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mempool import validation
@@ -110,7 +110,12 @@ rules = st.builds(
 )
 
 
+ANY = EntryRules(CHAIN_ID, "prague", 30_000_000, 0, 0, 131_072)
+COST_OF_EXACTLY_2_TO_THE_256 = [rlp.uint(n) for n in (0, 1, 53_000)] + [b"", rlp.uint(2**256 - 53_000), b""]
+
+
 @given(transactions(), rules)
+@example(signed(0, COST_OF_EXACTLY_2_TO_THE_256, CHAIN_ID), ANY)
 def test_twins_agree_on_transactions(raw: bytes, entry_rules: EntryRules) -> None:
     assert_twins_agree(raw, entry_rules)
 
