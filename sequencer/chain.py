@@ -318,7 +318,7 @@ class ChainRuntime:
             heads=self._heads,
             events=self._events,
             batcher=self._batcher,
-            on_stored=self._verifier.sealed if self._verifier else lambda _: None,
+            on_stored=self._verifier.sealed if self._verifier else lambda *_: None,
             statuses=self._statuses,
             clock_ms=clock_ms,
         )

@@ -5,7 +5,7 @@ the block before this stage sees it, then the block store, then the engine's sta
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -16,6 +16,7 @@ from sequencer.core.block import Block, BlockRef
 from sequencer.core.errors import Temporary
 from sequencer.core.heads import Heads
 from sequencer.core.ports import ExecutionEngine
+from sequencer.core.types import Hash32
 from sequencer.core.views import BlockSealed, ChainEvent, Status
 from sequencer.live import LiveBlocks
 from sequencer.preconf.service import LoggedSeal
@@ -61,7 +62,7 @@ class Settlement:
         heads: HeadsKeeper,
         events: Broadcast[ChainEvent],
         batcher: Batcher,
-        on_stored: Callable[[Block], None],
+        on_stored: Callable[[Block, Sequence[Hash32]], None],
         statuses: StatusBook,
         clock_ms: Callable[[], int],
     ) -> None:
@@ -106,7 +107,7 @@ class Settlement:
             self._clock_ms(),
         )
         self.batched.set()
-        self._on_stored(block)
+        self._on_stored(block, [promised for entry in live.entries for promised in entry.outcome_hashes])
         await self._until_it_fits(lambda: asyncio.to_thread(self._engine.commit, number))
 
     async def _until_it_fits(self, write: Callable[[], Awaitable[None]]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from sequencer.core.block import Block, PayloadAttributes
+from sequencer.core.block import Block, Header, PayloadAttributes
 from sequencer.core.chain_spec import ChainSpec
 from sequencer.core.encoding import data
 from sequencer.core.errors import Fatal, Rejected
@@ -24,12 +24,12 @@ class Executed:
     answers: Sequence[Outcome | Rejected]
     sealed: Block
 
-    def equals(self, block: Block) -> bool:
-        """Every outcome and the hash are those of ``block``; the hash covers the roots of state and receipts."""
+    def equals(self, header: Header, outcome_hashes: Sequence[Hash32]) -> bool:
+        """Every outcome and the header are these; its hash covers the roots of state and receipts."""
         return (
-            self.sealed.header.hash == block.header.hash
-            and len(self.answers) == len(self.sealed.outcomes) == len(block.outcomes)
-            and list(map(_outcome_hash, self.answers)) == list(map(_outcome_hash, block.outcomes))
+            self.sealed.header.hash == header.hash
+            and len(self.answers) == len(self.sealed.outcomes)
+            and list(map(_outcome_hash, self.answers)) == list(outcome_hashes)
         )
 
     def answer(self) -> Answer:

@@ -8,7 +8,7 @@ Once a block differs, nothing after it is verified: ``reached`` never returns fo
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import perf_counter
@@ -16,11 +16,15 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
+from sequencer.core import merkle
 from sequencer.core.block import Block
+from sequencer.core.encoding import data
 from sequencer.core.errors import Fatal, Temporary
+from sequencer.core.flashblock import SignedFlashblock, outcome_leaves
 from sequencer.core.genesis import Genesis
 from sequencer.core.ports import ExecutionEngine
-from sequencer.verification.comparison import Difference, compare
+from sequencer.core.types import Hash32
+from sequencer.verification.comparison import Answer, Difference, compare
 from sequencer.verification.metrics import VerificationMetrics
 from sequencer.verification.reexecution import Executed, Witness
 from sequencer.verification.state import first_state_difference
@@ -34,21 +38,25 @@ RECENT_TRANSACTIONS: Final = 100_000
 """Of blocks that wait, as they came from the builder; those beyond are read from the store when their turn comes."""
 RETRY_S: Final = 0.5
 """Pause before a write that found no space is tried again."""
+PROMISED: Final = "promised"
 FRESH: Final = "verified"
-"""The name of the second engine in a difference."""
+"""The names of log and second engine in a difference."""
 
 
 class Blocks(Protocol):
     """The sealed blocks, as far as they are stored. Called from a worker thread."""
 
     def block(self, number: int) -> Block | None: ...
+    def flashblocks(self, number: int) -> Sequence[SignedFlashblock]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """The block to execute next; ``recovered`` if it came from the builder, with its senders."""
+    """The block to execute next, and what was promised of it; ``recovered`` if it came from the builder, with its
+    senders."""
 
     block: Block
+    promised: Sequence[Hash32]
     recovered: bool
 
 
@@ -75,7 +83,7 @@ class Verifier:
         self._on_difference = on_difference
         self._head = 0
         self._height = 0
-        self._recent: dict[int, Block] = {}
+        self._recent: dict[int, _Turn] = {}
         self._recent_transactions = 0
         self._work = asyncio.Event()
         self._moved = asyncio.Condition()
@@ -85,11 +93,11 @@ class Verifier:
         self._head = head
         self._work.set()
 
-    def sealed(self, block: Block) -> None:
-        """The next block is stored: verify it in its turn."""
+    def sealed(self, block: Block, promised: Sequence[Hash32]) -> None:
+        """The next block is stored: verify it in its turn. ``promised`` are the outcome hashes in the log."""
         self._head = block.header.number
         if self._recent_transactions + len(block.transactions) <= RECENT_TRANSACTIONS:
-            self._recent[self._head] = block
+            self._recent[self._head] = _Turn(block, promised, recovered=True)
             self._recent_transactions += len(block.transactions)
         self._metrics.waiting.set(self._head - self._height)
         self._work.set()
@@ -124,12 +132,9 @@ class Verifier:
             await self._work.wait()
         recent = self._recent.pop(number, None)
         if recent is not None:
-            self._recent_transactions -= len(recent.transactions)
-            return _Turn(recent, recovered=True)
-        stored = await self._in_thread(self._blocks.block, number)
-        if stored is None:
-            raise Fatal(f"the block store has no block {number}")
-        return _Turn(stored, recovered=False)
+            self._recent_transactions -= len(recent.block.transactions)
+            return recent
+        return await self._in_thread(self._read, number)
 
     async def _advance(self, height: int) -> None:
         async with self._moved:
@@ -164,12 +169,34 @@ class Verifier:
             log.info("verifying stored blocks", from_block=engine.height() + 1, to_block=head)
         return engine.height()
 
+    def _read(self, number: int) -> _Turn:
+        stored = self._blocks.block(number)
+        if stored is None:
+            raise Fatal(f"the block store has no block {number}")
+        return _Turn(stored, [outcome.outcome_hash for outcome in stored.outcomes], recovered=False)
+
     def _verify(self, turn: _Turn) -> Difference | None:
         executed = self._witness.execute(self._genesis.spec, turn.block, recovered=turn.recovered)
-        return None if executed.equals(turn.block) else self._name(turn.block, executed)
+        if not executed.equals(turn.block.header, turn.promised):
+            return self._name(turn, executed)
+        return None if turn.recovered else self._compare_signed(turn)
 
-    def _name(self, block: Block, executed: Executed) -> Difference:
-        found = compare(block, {FRESH: executed.answer()})
+    def _compare_signed(self, turn: _Turn) -> Difference | None:
+        """A stored block has lost the list of what was promised; the signed roots over it are there."""
+        number = turn.block.header.number
+        for signed in self._blocks.flashblocks(number):
+            flashblock = signed.flashblock
+            first, stop = flashblock.first_position, flashblock.first_position + flashblock.transaction_count
+            root = merkle.root(outcome_leaves(first, turn.promised[first:stop]))
+            if root != flashblock.outcomes_root:
+                values = {PROMISED: data(flashblock.outcomes_root), FRESH: data(root)}
+                return Difference(number, first, "outcomesRoot", values)
+        return None
+
+    def _name(self, turn: _Turn, executed: Executed) -> Difference:
+        block = turn.block
+        promised = Answer(list(map(data, turn.promised)), block.header)
+        found = compare(block, {PROMISED: promised, FRESH: executed.answer()})
         if found is None:
             raise Fatal(f"block {block.header.number} differs in nothing that can be named")
         if found.what != "stateRoot":

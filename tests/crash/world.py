@@ -92,6 +92,7 @@ class World:
     disk: SimulatedDisk = field(default_factory=SimulatedDisk)
     rows: DurableRows = field(default_factory=DurableRows)
     state: Committed = field(default_factory=Committed)
+    verified: Committed = field(default_factory=Committed)
     layer: MemoryLayer = field(default_factory=MemoryLayer)
     promises: dict[Hash32, Preconfirmation] = field(default_factory=dict)
     unchecked: list[Hash32] = field(default_factory=list)
@@ -154,6 +155,7 @@ class World:
             storage=storage,
             blocks=BlockStore(storage),
             meta=meta,
+            verifying_engine=LedgerEngine(self.verified, steps),
             layer=OpenLayer(self.layer),
             journal=None,
             guard=GuardFile(ROOT / "guard", chain, files, lambda _: Home(1, bytes(16))),
@@ -220,6 +222,7 @@ class World:
         self.disk.power_loss(self.random)
         self.rows.lose(self.random)
         self.state.lose(self.random)
+        self.verified.lose(self.random)
 
     def _check(self, runtime: ChainRuntime) -> None:
         """Every promise that is new since the last life, and some older ones, stand where they were made."""
