@@ -34,6 +34,9 @@ from execution.selection import open_engine, open_verifying_engine
 from mempool.journal import Journal
 from mempool.metrics import MempoolMetrics
 from mempool.service import Mempool
+from sequencer.beacon.metrics import EvidenceMetrics
+from sequencer.beacon.service import WatchService
+from sequencer.beacon.watcher import Watcher
 from sequencer.chain_view import ChainView
 from sequencer.channel import Broadcast
 from sequencer.config import Settings
@@ -94,6 +97,7 @@ from sequencer.verification.comparison import Difference
 from sequencer.verification.metrics import VerificationMetrics
 from sequencer.verification.reexecution import Witness
 from sequencer.verification.service import Verifier
+from sequencer.watching import BrokenPromises, ChainWatch
 
 log = structlog.get_logger(__name__)
 
@@ -122,6 +126,8 @@ class ChainStores:
     layer: OpenLayer
     guard: GuardFile
     journal: Journal
+    evidence_folder: Path
+    """Where proven faults are written."""
     verifying_engine: ExecutionEngine | None = None
     """Executes every sealed block again; None where that is turned off."""
     halt_file: Path | None = None
@@ -200,6 +206,7 @@ async def open_stores(
             journal=Journal(data_dir / "mempool.journal"),
             verifying_engine=verifying_engine,
             halt_file=data_dir / "halted",
+            evidence_folder=data_dir / "evidence",
         )
 
 
@@ -223,6 +230,7 @@ class ChainRuntime:
         self.halt = Halt(stores.halt_file, self._on_halt)
         self._verification_thread = ThreadPoolExecutor(1, thread_name_prefix="verification")
         self._verifier = self._make_verifier(registry)
+        self._broken = BrokenPromises(self._signed)
         self._live = LiveBlocks(stores.domain)
         self._statuses = StatusBook()
         self._events: Broadcast[ChainEvent] = Broadcast(EVENTS_KEPT)
@@ -275,8 +283,23 @@ class ChainRuntime:
             batch_of=self._da.batch_of,
             next_base_fee=lambda: self._base_fee_wei,
             ordering=self._ordering,
+            broken=lambda: self._broken.transactions,
         )
         self._preconf_metrics.follow(self.view.promise_ledger)
+        self._watch = ChainWatch(
+            config=settings.evidence,
+            layer=stores.layer.layer,
+            signed=self._signed,
+            own=signer.address,
+            broken=self._broken,
+            on_guilty=self.halt,
+        )
+        self._watch_service = WatchService(
+            Watcher(stores.domain, frozenset(member.address for member in spec.sequencers.members)),
+            stores.evidence_folder,
+            EvidenceMetrics(registry),
+            self._watch.on_found,
+        )
         self._recovered = False
         self._finalized = asyncio.Event()
         self._ingress_holds: dict[str, str] = {}
@@ -303,6 +326,7 @@ class ChainRuntime:
         self._batcher = Batcher(self._settings.batch, tip)
         resumed = await self._recover()
         self._restore_heads(resumed.parent)
+        await asyncio.to_thread(self._broken.load, stores.evidence_folder)
         self._remind_policy(resumed.parent.number)
         member = spec.sequencers.member(self._signer.address)
         if member is None:
@@ -446,6 +470,9 @@ class ChainRuntime:
             if self._verifier:
                 stages.create_task(self._verifier.run(), name="verifier")
             stages.create_task(self._shorten_log(), name="log retention")
+            stages.create_task(self._watch.follow_batches(self._watch_service), name="posted batches")
+            for url in self._settings.evidence.watch:
+                stages.create_task(self._watch.follow_promises(self._watch_service, url), name=f"flashblocks of {url}")
             if isinstance(self._policy, ExpressLane) and self._policy.auction is not None:
                 watcher = LaneWatcher(
                     self._lane, self._policy.auction, self._policy.round_ms, self._sealed_slot, clock_ms
@@ -505,6 +532,11 @@ class ChainRuntime:
     async def _sealed_slot(self, contract: Address, slot: Hash32) -> Hash32:
         (value,) = await self.view.storage(contract, [slot], self._heads.heads.unsafe.number)
         return value
+
+    def _signed(self, number: int) -> Sequence[SignedFlashblock]:
+        """A block's signed flashblocks, as far as there are any."""
+        live = self._live.blocks.get(number)
+        return live.signed if live else self._stores.blocks.flashblocks(number)
 
     def _entry_rules(self) -> EntryRules:
         """Asked for every transaction, changed by forks alone: made once a second."""

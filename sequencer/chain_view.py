@@ -76,6 +76,7 @@ class ChainView:
         batch_of: Callable[[int], PostedBatch | None],
         next_base_fee: Callable[[], int],
         ordering: OrderingDesk,
+        broken: Callable[[], int],
     ) -> None:
         self.spec = spec
         self.genesis_hash = genesis_hash
@@ -90,6 +91,7 @@ class ChainView:
         self._read_threads = read_threads
         self._events = events
         self._waiters = waiters
+        self._broken = broken
         self._statuses = statuses
         self._batch = batch
         self._batch_of = batch_of
@@ -327,12 +329,16 @@ class ChainView:
         return Status.SEALED if inclusion.sealed else Status.PRECONFIRMED
 
     def promise_ledger(self) -> PromiseLedger:
-        """Issued: every pre-confirmed transaction; kept: those whose block is derivable from DA."""
+        """Issued: every pre-confirmed transaction; kept: those whose block is derivable from DA; broken: those of which
+        evidence shows that they are on no chain of ours, and slashed none before a contract has taken it."""
         heads = self.heads
         live = sum(len(block.inclusions) for block in self._live.blocks.values())
         stored = self._store.transactions_up_to(heads.unsafe.number)
         return PromiseLedger(
-            issued=stored + live, kept=self._store.transactions_up_to(heads.safe.number), broken=0, slashed=0
+            issued=stored + live,
+            kept=self._store.transactions_up_to(heads.safe.number),
+            broken=self._broken(),
+            slashed=0,
         )
 
     def batch(self, sequence: int) -> PostedBatch | None:

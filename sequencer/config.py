@@ -18,6 +18,7 @@ from da.fallback import FallbackConfig
 from execution.config import ExecutionConfig
 from mempool.config import MempoolConfig
 from sequencer import config_load
+from sequencer.beacon.config import EvidenceConfig
 from sequencer.config_load import Flag, Loaded
 from sequencer.consensus.config import SequenceLogConfig
 from sequencer.core.errors import ConfigError
@@ -64,6 +65,7 @@ class Settings:
     ethereum: EthereumConfig = field(default_factory=EthereumConfig)
     fallback: FallbackConfig = field(default_factory=FallbackConfig)
     back_pressure: BackPressureConfig = field(default_factory=BackPressureConfig)
+    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
     rpc: RpcConfig = field(default_factory=RpcConfig)
     signer: SignerConfig = field(default_factory=SignerConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)

@@ -55,5 +55,8 @@ class Halt:
         """Serve with ``stage``, and stand still in its place once it may sign no more."""
         try:
             await stage
-        except SigningHalted:
-            await asyncio.Event().wait()
+        except* SigningHalted:  # alone or among others of a group, which go through
+            log.info("a stage stands still")
+        else:
+            return
+        await asyncio.Event().wait()

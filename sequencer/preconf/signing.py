@@ -86,6 +86,7 @@ class GuardedSigner:
         """
         if not flashblocks:
             return []
+        self._check_running()
         with self._recording:
             self._file.sync()  # of what was signed before
             fresh = [f for f in flashblocks if not self._may_sign_again(f.struct_hash)]
@@ -121,6 +122,7 @@ class GuardedSigner:
 
     def sign_batch(self, header: BatchHeader) -> Signature:
         """Record durably, then sign. Raises ``GuardRefused`` for a second batch of one sequence."""
+        self._check_running()
         with self._recording:
             check_batch(self._file.batches, header)
             if header.sequence not in self._file.batches:

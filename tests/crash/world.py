@@ -158,6 +158,7 @@ class World:
             verifying_engine=LedgerEngine(self.verified, steps),
             layer=OpenLayer(self.layer),
             journal=None,
+            evidence_folder=ROOT / "evidence",
             guard=GuardFile(ROOT / "guard", chain, files, lambda _: Home(1, bytes(16))),
         )
         return stores

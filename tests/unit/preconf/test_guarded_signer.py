@@ -13,11 +13,12 @@ import pytest
 from sequencer.consensus.local.files import OS_FILES
 from sequencer.core import secp256k1
 from sequencer.core.flashblock import Flashblock, SignedFlashblock
+from sequencer.core.received import Received
 from sequencer.core.types import Address, Hash32, Signature
 from sequencer.preconf.guard import GuardRefused
 from sequencer.preconf.guard_file import GuardFile
 from sequencer.preconf.guard_format import GuardedChain
-from sequencer.preconf.signing import GuardedSigner
+from sequencer.preconf.signing import GuardedSigner, SigningHalted
 from sequencer.preconf.twin import home_of
 from sequencer.signer.local import LocalSigner
 from sequencer.testing.disk import SimulatedDisk
@@ -188,3 +189,29 @@ def test_64_parallel_signers_never_conflict(signer: GuardedSigner) -> None:
     for earlier, later in pairwise(by_block):
         assert later.flashblock.parent == earlier.flashblock.struct_hash
     assert {item.signer for item in signed} == {Address(signer.address)}
+
+
+def test_of_an_arrival_it_signs_that_type_and_nothing_else(signer: GuardedSigner) -> None:
+    received = Received(GENESIS, 4, 1_700_000_000_000)
+    digest = DOMAIN.digest(received.struct_hash)
+    assert secp256k1.recover_signature(digest, signer.sign_received(received)) == signer.address
+    assert signer.state.newest is None, "nothing is recorded: it promises no place"
+
+
+def test_once_halted_it_signs_nothing_and_records_nothing(signer: GuardedSigner) -> None:
+    run = chain((1, 0), (1, 1))
+    promise(signer, run[:1])
+    signer.admit(run[1:])
+    signer.halt("a block differs")
+    signer.halt("something else")
+    for work in (
+        lambda: signer.admit(run[1:]),
+        lambda: signer.sign(run[1:]),
+        lambda: signer.sign_batch(batch(1)),
+        lambda: signer.sign_received(Received(GENESIS, 4, 5)),
+    ):
+        with pytest.raises(SigningHalted, match="a block differs"):
+            work()
+    assert signer.newest_batch is None
+    assert signer.state.newest is not None
+    assert signer.state.newest.struct_hash == run[0].struct_hash
