@@ -76,6 +76,7 @@ class DaSync:
         signed_nothing_beyond: bool,
         on_progress: OnProgress,
         stopping: Callable[[], bool],
+        quiet_s: float = QUIET_S,
     ) -> None:
         self._genesis = genesis
         self._genesis_header = genesis_header
@@ -90,6 +91,7 @@ class DaSync:
         self._signer = signer
         self._signed_nothing_beyond = signed_nothing_beyond
         self._stopping = stopping
+        self._quiet_s = quiet_s
         self._driver = DerivationDriver(genesis, genesis_header, engine, self, on_progress=on_progress)
         self._guarded = False
 
@@ -154,7 +156,7 @@ class DaSync:
         if not tip.sequence or self._layer.layer == "local":  # a lock in the kernel sees a twin on this machine
             return
         height, waited_s = await self._layer.head(), 0.0
-        while waited_s < QUIET_S and await self._layer.head() < height + QUIET_HEIGHTS:
+        while waited_s < self._quiet_s and await self._layer.head() < height + QUIET_HEIGHTS:
             self._stop_if_told()
             await asyncio.sleep(_QUIET_POLL_S)
             waited_s += _QUIET_POLL_S

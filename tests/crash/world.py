@@ -190,7 +190,14 @@ class World:
         self.layer.submit = submitted  # type: ignore[method-assign]
 
     async def _use(self, runtime: ChainRuntime, steps: Steps, transactions: int) -> None:
-        """Clients: each sends one transaction after another, some wait for the promise before the next."""
+        """Clients send; then the life is over."""
+        await self._send(runtime, transactions)
+        await asyncio.sleep(0.05)
+        steps.die()
+        raise Died("the end of this life")
+
+    async def _send(self, runtime: ChainRuntime, transactions: int) -> None:
+        """Each client sends one transaction after another, and some wait for the promise before the next."""
         chain = chain_file.load(chain_file.find("devnet"))
         left = transactions
         senders = [Random(self.random.random()) for _ in range(SENDERS)]
@@ -208,9 +215,6 @@ class World:
         async with asyncio.TaskGroup() as group:
             for account, random in zip(chain.funded, senders, strict=False):
                 group.create_task(send(account, random))
-        await asyncio.sleep(0.05)
-        steps.die()
-        raise Died("the end of this life")
 
     # --------------------------------------------------------------------------------------- what must hold
 

@@ -14,7 +14,9 @@ from da import frame
 from da.celestia.config import CelestiaConfig
 from da.ethereum.config import EthereumConfig
 from da.selection import LayerSettings, open_layer
+from sequencer.cli.main import run
 from sequencer.core import genesis as genesis_file
+from sequencer.signer import keystore
 from sequencer.testing.celestia import WRITER
 from tests.devnet import Devnet, running
 from tests.e2e.test_da_layers import SAFE_S, celestia_on_a_port, derive, wait_for
@@ -151,6 +153,47 @@ def test_an_empty_node_reaches_the_same_head_from_da_alone_and_goes_on(public: P
     ], "no gap"
     assert all(count == 1 for count in frames_on(public, old).values()), "nothing was posted twice"
     assert derived(public, old, tmp_path / "again", "--to", str(last))["headNumber"] == last
+
+
+def test_folders_that_hold_something_else_are_refused(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        with running(tmp_path / name, "--block-time", "250ms") as node:
+            load(node, 1)
+            assert node.stop() == 0
+    where = [f"node.local_da_dir={tmp_path / 'one' / 'da'}"]
+    other = new_directory(tmp_path / "new", tmp_path / "two")
+    code, reason = refused(other, *TRUST, settings=where)
+    assert code in (1, 2), reason
+    assert "another chain" in reason
+
+    one = new_directory(tmp_path / "synced", tmp_path / "one")
+    with operating(one, *TRUST, settings=where) as node:
+        assert node.stop() == 0
+    (one / "genesis.json").write_text((tmp_path / "two" / "genesis.json").read_text())
+    code, reason = refused(one, *TRUST)
+    assert code in (1, 2), reason
+
+    folder = tmp_path / "derived"
+    derive(str(tmp_path / "one" / "da"), [], tmp_path / "one" / "genesis.json", folder)
+    (folder / "genesis.json").write_text((tmp_path / "one" / "genesis.json").read_text())
+    for name in ("keystore.json", "password"):
+        keystore.write_private(folder / name, (one / name).read_text())
+    code, reason = refused(folder, *TRUST, settings=where)
+    assert code == 2, reason
+    assert "use an empty one" in reason
+
+
+def test_an_exported_guard_is_enough(tmp_path: Path) -> None:
+    old = tmp_path / "node"
+    with running(old, "--block-time", "250ms") as node:
+        load(node, 1)
+        assert node.stop() == 0
+    new, export = new_directory(tmp_path / "new", old), tmp_path / "guard.json"
+    assert run(["guard", "export", str(export), "--data-dir", str(old)]) == 0
+    assert run(["guard", "import", str(export), "--data-dir", str(new)]) == 0
+    with operating(new, "--sync-from", "da", settings=[f"node.local_da_dir={old / 'da'}"]) as node:
+        goes_on(node, 1)
+        assert node.stop() == 0
 
 
 def goes_on(node: Devnet, head: int) -> int:
