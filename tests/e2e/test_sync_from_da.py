@@ -80,7 +80,7 @@ def load(node: Devnet, rounds: int) -> list[dict[str, Any]]:
 
 
 def transfer(wallet: Wallet) -> str:
-    return "0x" + wallet.sign(to=wallet.nonce.to_bytes(20, "big"), value=1).hex()
+    return "0x" + wallet.sign(to=(2**64 + wallet.nonce).to_bytes(20, "big"), value=1).hex()
 
 
 def frames_on(public: Public, devnet_dir: Path) -> Counter[tuple[bytes, int]]:
