@@ -9,7 +9,7 @@ that would rebuild other flashblocks than the signed ones is refused. Column kin
 
 ::
 
-    body          version(1) = 1 || blocks || flashblocks || transactions || arrivals || proofs
+    body          version(1) = 2 || blocks || flashblocks || transactions || arrivals || proofs
 
     blocks        uint n || uint number of the first
                   fixed parentHash(32) || delta timestamp || delta gasLimit || delta baseFeePerGas (256 bits)
@@ -19,7 +19,7 @@ that would rebuild other flashblocks than the signed ones is refused. Column kin
     flashblocks   uint flashblocks of each block (n)
                   parent(32) of the first, if there is one
                   uint transactionCount || delta timestampMs || delta postBy || fixed outcomesRoot(32)    (f each)
-    transactions  string raw transaction (t)
+    transactions  uint size || the section drawn in ``transaction_columns`` (t)
     arrivals      delta sequence || uint ageMs || fixed origin(1)                                         (t each)
     proofs        uint 0: VRF proofs, one a block; none where prevRandao comes from the chain's seed
 """
@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from da import limits
+from da import limits, transactions
 from da.blocks import BatchBlock, DerivedBlock, DerivedFlashblock
 from da.columns import ColumnReader, ColumnWriter
 from sequencer.core import merkle
@@ -40,7 +40,7 @@ from sequencer.core.flashblock import Flashblock, order_leaves
 from sequencer.core.keccak import keccak256
 from sequencer.core.types import UINT64_MAX, Hash32
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _FIXED: Final = 0
 _BLOCK_COLUMNS: Final = (
@@ -92,7 +92,9 @@ def encode(blocks: Sequence[BatchBlock | DerivedBlock]) -> bytes:
     out.deltas(f.timestamp_ms for f in flashblocks)
     out.deltas(f.post_by for f in flashblocks)
     out.fixed(f.outcomes_root for f in flashblocks)
-    out.strings([raw for entry in entries for raw in entry.transactions])
+    section = transactions.encode([raw for entry in entries for raw in entry.transactions])
+    out.uint(len(section))
+    out.fixed((section,))
     arrivals = list(chain.from_iterable(entry.arrivals for entry in entries))
     out.deltas(arrival.sequence for arrival in arrivals)
     out.uints(arrival.age_ms for arrival in arrivals)
@@ -110,11 +112,11 @@ def decode(body: bytes) -> tuple[DerivedBlock, ...]:
     reader = ColumnReader(body[1:])
     attributes = _read_blocks(reader)
     columns = _read_flashblocks(reader, len(attributes))
-    transactions = reader.strings(columns.transactions, limits.MAX_BLOCK_BYTES)
+    raws = transactions.decode(reader.section(limits.MAX_BODY_BYTES), columns.transactions)
     arrivals = _read_arrivals(reader, columns.transactions)
     reader.uint(0, "number of VRF proofs")
     reader.finish()
-    return _assemble(attributes, columns, transactions, arrivals)
+    return _assemble(attributes, columns, raws, arrivals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +165,9 @@ def _read_flashblocks(reader: ColumnReader, blocks: int) -> _FlashblockColumns:
     transaction_counts = reader.uints(count, 32)
     if 0 in transaction_counts:
         raise Malformed("body: a flashblock without transactions")
-    transactions = sum(transaction_counts)
-    if transactions > limits.MAX_TRANSACTIONS:
-        raise Malformed(f"body: {transactions} transactions, more than {limits.MAX_TRANSACTIONS}")
+    total = sum(transaction_counts)
+    if total > limits.MAX_TRANSACTIONS:
+        raise Malformed(f"body: {total} transactions, more than {limits.MAX_TRANSACTIONS}")
     return _FlashblockColumns(
         per_block,
         first_parent,
@@ -173,7 +175,7 @@ def _read_flashblocks(reader: ColumnReader, blocks: int) -> _FlashblockColumns:
         reader.deltas(count, 64),
         reader.deltas(count, 64),
         reader.fixed(count, 32),
-        transactions,
+        total,
     )
 
 
@@ -187,7 +189,7 @@ def _read_arrivals(reader: ColumnReader, count: int) -> list[ArrivalRecord]:
 def _assemble(
     attributes: Sequence[PayloadAttributes],
     columns: _FlashblockColumns,
-    transactions: Sequence[bytes],
+    raws: Sequence[bytes],
     arrivals: Sequence[ArrivalRecord],
 ) -> tuple[DerivedBlock, ...]:
     """Blocks from their columns; what was not written is counted and computed here."""
@@ -199,7 +201,7 @@ def _assemble(
         position = 0
         for index in range(count):
             size = columns.transaction_counts[at]
-            raws = tuple(transactions[taken : taken + size])
+            own = tuple(raws[taken : taken + size])
             flashblock = Flashblock(
                 epoch=block.epoch,
                 term=block.term,
@@ -209,13 +211,13 @@ def _assemble(
                 first_position=position,
                 transaction_count=size,
                 parent=parent,
-                order_root=merkle.root(order_leaves(position, [keccak256(raw) for raw in raws])),
+                order_root=merkle.root(order_leaves(position, [keccak256(raw) for raw in own])),
                 outcomes_root=Hash32(columns.outcomes_roots[at]),
                 ordering_policy=block.extra_data,
                 timestamp_ms=columns.timestamps_ms[at],
                 post_by=columns.post_bys[at],
             )
-            entries.append(DerivedFlashblock(flashblock, raws, tuple(arrivals[taken : taken + size])))
+            entries.append(DerivedFlashblock(flashblock, own, tuple(arrivals[taken : taken + size])))
             parent = flashblock.struct_hash
             position += size
             taken += size

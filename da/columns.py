@@ -8,14 +8,34 @@ Values of one field stand next to each other, so that equal and slowly changing 
     delta    uint(zigzag(value - value before)), before the first stands 0; zigzag(n) = n >= 0 ? 2n : -2n - 1
     fixed    the bytes, without lengths
     string   uint(length) for each, then the bytes of all of them
+    planes   byte strings whose lengths the reader knows, as numbers: the bytes of the highest place that any of
+             them has, then those of the next lower place ... each place in the order of the values
+    index    uint(n), n = number of different values, in the order in which they first occur; then for each value
+             0 if it occurs for the first time, else the number of its first occurrence, from 1; in planes of as
+             many bytes as n needs. The n values follow in a column of their own
 
 Reading is strict: one encoding for each value, every count checked against the bytes that are left before
 anything is allocated, and nothing but ``Malformed`` raised.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import TypeVar
 
 from sequencer.core.errors import Malformed
+
+_Value = TypeVar("_Value", int, bytes)
+
+
+def _index_bytes(count: int) -> int:
+    return (count.bit_length() + 7) >> 3
+
+
+def _number(known: dict[_Value, int], value: _Value) -> int:
+    number = known.get(value, 0)
+    if not number:
+        known[value] = len(known) + 1
+    return number
 
 
 class ColumnWriter:
@@ -57,6 +77,21 @@ class ColumnWriter:
         """A column of byte strings of any size."""
         self.uints(map(len, values))
         self.fixed(values)
+
+    def planes(self, values: Sequence[bytes]) -> None:
+        """A column of byte strings, place by place."""
+        for place in range(max(map(len, values), default=0), 0, -1):
+            self._out += bytes([value[-place] for value in values if len(value) >= place])
+
+    def index(self, *columns: Sequence[_Value]) -> list[_Value]:
+        """Columns over one set of values. Returns the different ones, to be written next."""
+        known: dict[_Value, int] = {}
+        rows = [[_number(known, value) for value in column] for column in columns]
+        self.uint(len(known))
+        size = _index_bytes(len(known))
+        for row in rows:
+            self.planes([number.to_bytes(size, "big") for number in row])
+        return list(known)
 
     def finish(self) -> bytes:
         """Everything written."""
@@ -133,13 +168,44 @@ class ColumnReader:
         sizes = self.uints(count, max_size.bit_length())
         if sizes and not 0 < min(sizes) <= max(sizes) <= max_size:
             raise Malformed(f"body: a byte string is empty or longer than {max_size} bytes")
+        return self.blocks(sizes)
+
+    def section(self, max_size: int) -> bytes:
+        """One byte string of at most ``max_size`` bytes."""
+        return self._take(self.uint(max_size, "size of a section"))
+
+    def blocks(self, sizes: Sequence[int]) -> list[bytes]:
+        """Byte strings of these sizes, one after the other."""
         block = self._take(sum(sizes))
-        values = []
-        at = 0
-        for size in sizes:
-            values.append(block[at : at + size])
-            at += size
-        return values
+        ends = list(accumulate(sizes))
+        return [block[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+
+    def planes(self, sizes: Sequence[int]) -> list[bytes]:
+        """Byte strings of these sizes that were written place by place."""
+        values = [bytearray(size) for size in sizes]
+        for place in range(max(sizes, default=0), 0, -1):
+            rows = [value for value in values if len(value) >= place]
+            for value, byte in zip(rows, self._take(len(rows)), strict=True):
+                value[-place] = byte
+        return [bytes(value) for value in values]
+
+    def index(self, *counts: int) -> tuple[list[list[int]], int]:
+        """Columns of ``counts`` values over one set: for each value its place in the set, which is to be read
+        next, and the size of the set."""
+        different = self.uint(sum(counts), "number of different values")
+        size = _index_bytes(different)
+        rows = []
+        new = 0
+        for count in counts:
+            row = []
+            for encoded in self.planes([size] * count):
+                number = int.from_bytes(encoded, "big")
+                new += not number
+                row.append((number or new) - 1)
+            rows.append(row)
+            if max(row, default=-1) >= different:
+                raise Malformed("body: a value refers to none that is there")
+        return rows, different
 
     def finish(self) -> None:
         """Nothing may be left over."""

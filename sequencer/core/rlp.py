@@ -71,6 +71,30 @@ def decode_list(data: bytes) -> list[Decoded]:
     return item
 
 
+def split(data: bytes) -> list[tuple[bool, bytes]]:
+    """The items of the one list that ``data`` encodes: whether each is a list, and its payload.
+
+    Nested lists are not looked into. Raises ``Malformed`` as ``decode`` does.
+    """
+    if not data or data[0] < 0xC0:
+        raise Malformed("rlp: expected a list")
+    at, end = _extent(data, 0, len(data), 0xC0)
+    if end != len(data):
+        raise Malformed("rlp: bytes after the end of the item")
+    items = []
+    while at < end:
+        prefix = data[at]
+        if prefix < 0x80:
+            start, stop = at, at + 1
+        else:
+            start, stop = _extent(data, at, end, 0xC0 if prefix >= 0xC0 else 0x80)
+            if prefix == 0x81 and data[start] < 0x80:
+                raise Malformed("rlp: single byte below 0x80 must stand for itself")
+        items.append((prefix >= 0xC0, data[start:stop]))
+        at = stop
+    return items
+
+
 def _decode_at(data: bytes, at: int, end: int, depth: int) -> tuple[Decoded, int]:
     if at >= end:
         raise Malformed("rlp: unexpected end of input")

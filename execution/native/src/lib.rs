@@ -4,6 +4,7 @@
 //! many transactions a call, without Python's lock. `python` is the only module that knows of Python; everything
 //! else is a library of plain Rust.
 
+pub mod batch;
 pub mod chain;
 pub mod codec;
 pub mod error;

@@ -8,7 +8,7 @@ the former.
 import json
 from pathlib import Path
 
-from da import blob, body, codec, compression, submission
+from da import blob, body, codec, compression, submission, transaction_columns
 from da.batcher import BatchTip, close
 from da.blocks import BatchBlock
 from da.celestia import namespace
@@ -18,7 +18,7 @@ from da.ethereum.inbox import Place
 from da.ethereum.journal import Sent
 from da.ethereum.transaction import Fees
 from da.submission import Submission
-from sequencer.core import entries, merkle, secp256k1
+from sequencer.core import entries, merkle, rlp, secp256k1
 from sequencer.core.batch import BATCH_HEADER_TYPE, flashblock_place_leaf
 from sequencer.core.block import PayloadAttributes
 from sequencer.core.eip712 import Domain, word
@@ -84,6 +84,24 @@ HEADER = CLOSED.header
 BATCH = CLOSED.signed([secp256k1.sign(KEY, DOMAIN.digest(HEADER.struct_hash))])
 
 
+TRANSFER = bytes.fromhex("a9059cbb") + bytes(12) + b"\x21" * 20 + (25 * 10**17).to_bytes(32, "big")
+
+
+def _signed() -> tuple[bytes, bytes, bytes]:
+    """A token transfer (type 2), a payment to the same recipient (legacy), and bytes that are no transaction."""
+    head: list[rlp.Item] = [*map(rlp.uint, (4242, 5, 10**9, 3 * 10**9, 60_000)), b"\x70" * 20, b"", TRANSFER, []]
+    one = secp256k1.sign(KEY, keccak256(b"\x02" + rlp.encode(head)))
+    token = b"\x02" + rlp.encode([*head, rlp.uint(one[64] - 27), one[:32].lstrip(b"\0"), one[32:64].lstrip(b"\0")])
+    head = [*map(rlp.uint, (6, 10**9, 21_000)), b"\x21" * 20, rlp.uint(10**18), b""]
+    two = secp256k1.sign(KEY, keccak256(rlp.encode([*head, rlp.uint(4242), b"", b""])))
+    v = 35 + 2 * 4242 + two[64] - 27
+    payment = rlp.encode([*head, rlp.uint(v), two[:32].lstrip(b"\0"), two[32:64].lstrip(b"\0")])
+    return token, payment, TRANSACTIONS[1]
+
+
+SIGNED = _signed()
+
+
 def vectors() -> dict[str, bytes]:
     """Every example by name. Names that end in ``Preimage`` are what is hashed; the hash has the name before it."""
     leaves = order_leaves(0, [keccak256(raw) for raw in TRANSACTIONS])
@@ -120,6 +138,7 @@ def vectors() -> dict[str, bytes]:
         "placeLeaf": flashblock_place_leaf(1, 0, FLASHBLOCK.struct_hash),
         "header": codec.encode_header(HEADER),
         "body": body.encode([BLOCK]),
+        "transactionsSection": transaction_columns.encode(SIGNED),
         "batch": BATCH.encoded,
         "frame": blob.pack(HEADER.struct_hash, b"a batch", 64)[0],
         "celestiaNamespace": NAMESPACE,

@@ -3,6 +3,7 @@
 //!
 //! No panic crosses: whatever fails inside becomes one of the four exceptions below, which the adapter translates.
 
+mod batch;
 mod convert;
 mod engine;
 mod ingress;
@@ -64,6 +65,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ingress::PySendReader>()?;
     module.add_function(wrap_pyfunction!(transaction::recover, module)?)?;
     module.add_function(wrap_pyfunction!(transaction::decode, module)?)?;
+    module.add_function(wrap_pyfunction!(batch::encode_transactions, module)?)?;
+    module.add_function(wrap_pyfunction!(batch::decode_transactions, module)?)?;
     module.add_function(wrap_pyfunction!(state_test::run_state_test, module)?)?;
     Ok(())
 }
