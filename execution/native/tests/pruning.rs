@@ -12,7 +12,9 @@ use rollup_sequencer_native::codec::transaction::Transaction;
 use rollup_sequencer_native::recover::{Recovered, with_sender};
 
 const USERS: u64 = 40;
-const NOTHING: Memory = Memory { grown: 0, kept_depth: 0 };
+const NOTHING: Memory = Memory { unwritten: 0, grown: 0, kept_depth: 0 };
+/// Stores its trie every few blocks only, so that unwinds and restarts find it behind.
+const LAZY: Memory = Memory { unwritten: 150, ..NOTHING };
 const STORE: Address = Address::repeat_byte(0xc0);
 
 fn user(number: u64) -> Address {
@@ -137,9 +139,19 @@ impl Drop for Folder {
 
 #[test]
 fn an_engine_that_forgets_seals_the_same_headers() {
-    let (whole_folder, pruned_folder) = (Folder::new("whole"), Folder::new("pruned"));
+    compare("forgets", NOTHING);
+}
+
+#[test]
+fn an_engine_whose_stored_trie_lags_seals_the_same_headers() {
+    compare("lags", LAZY);
+    compare("keeps", Memory { unwritten: usize::MAX, ..NOTHING });
+}
+
+fn compare(name: &str, memory: Memory) {
+    let (whole_folder, pruned_folder) = (Folder::new(&format!("{name}-whole")), Folder::new(name));
     let (whole, first) = open(&whole_folder.0, Memory::default());
-    let (mut pruned, _) = open(&pruned_folder.0, NOTHING);
+    let (mut pruned, _) = open(&pruned_folder.0, memory);
     let mut hashes = vec![first];
     for number in 1..=60u64 {
         let expected = build(&whole, number, hashes[number as usize - 1]);
@@ -159,8 +171,11 @@ fn an_engine_that_forgets_seals_the_same_headers() {
         }
         if number % 17 == 0 {
             pruned.commit(number).unwrap();
+            if number % 2 == 0 {
+                pruned.settle().unwrap();
+            }
             drop(pruned);
-            pruned = open(&pruned_folder.0, NOTHING).0;
+            pruned = open(&pruned_folder.0, memory).0;
             assert_eq!(pruned.height().unwrap(), number);
         }
     }

@@ -2,9 +2,10 @@
 //!
 //! Three locks, always taken in this order: `committing` (one commit or unwind at a time), `builder` (whoever
 //! drives the open block), `chain` (what readers see; held only to copy a few references). Reads never wait for
-//! the builder, and the builder waits for a commit only while the list of nodes to store is made.
+//! the builder, and the builder never waits for a commit.
 
 use std::path::Path as FilePath;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use alloy_primitives::{Address, B256};
@@ -19,10 +20,10 @@ use crate::codec::header::Header;
 use crate::error::{Error, Result};
 use crate::recover::Recovered;
 use crate::state::{
-    Codes, Hot, Sealed, Snapshot, Store, StoredGenesis, View, rows_at, write_blocks, write_genesis,
-    write_genesis_header, write_unwind,
+    Codes, Hot, Sealed, Snapshot, Store, StoredGenesis, TrieRows, View, rows_at, write_blocks, write_genesis,
+    write_genesis_header, write_trie, write_unwind,
 };
-use crate::trie::{Child, Flush, prune};
+use crate::trie::{Child, Flush, Gone, PARTS, prune_part};
 
 pub use super::open::Attributes;
 
@@ -48,6 +49,8 @@ pub type SealedBlock = Arc<Sealed>;
 pub(super) struct Chain {
     pub committed: u64,
     pub snapshot: Snapshot,
+    /// The state trie at the committed height. What is not in memory of it is in the snapshot.
+    pub trie: Child,
     /// Above the committed height, lowest first.
     pub sealed: Vec<Arc<Sealed>>,
     pub newest: Head,
@@ -66,8 +69,15 @@ struct Builder {
     open: Option<OpenBlock>,
     /// The state trie after the newest sealed block.
     trie: Child,
-    /// Nodes that were stored since the trie was last pruned.
-    grown: usize,
+    /// The part of the trie that may leave memory next.
+    forgotten: u8,
+}
+
+/// What the stored trie lacks of that at the committed height.
+#[derive(Default)]
+struct Unwritten {
+    gone: Gone,
+    changes: usize,
 }
 
 pub struct Engine {
@@ -76,7 +86,9 @@ pub struct Engine {
     spec: OnceLock<Spec>,
     chain: RwLock<Option<Chain>>,
     builder: Mutex<Builder>,
-    committing: Mutex<()>,
+    committing: Mutex<Unwritten>,
+    /// Branches that were stored and not yet made up for by forgetting others.
+    grown: AtomicUsize,
     memory: Memory,
     background: Option<Background>,
 }
@@ -84,16 +96,22 @@ pub struct Engine {
 /// How much of the state trie may stay in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Memory {
-    /// Prune once so many branches were stored since the last time.
+    /// Store the trie once so many accounts and slots changed since the last time.
+    pub unwritten: usize,
+    /// Go through the whole trie and forget what is stored for so many branches that were stored.
     pub grown: usize,
     /// How many levels of the accounts' trie stay.
     pub kept_depth: usize,
 }
 
+/// How many parts of the trie may be forgotten at the start of a block: about a millisecond of work.
+const PARTS_A_BLOCK: usize = 8;
+
 impl Default for Memory {
-    /// Some 100 MB before pruning, and 16^4 branches of some 45 MB after.
+    /// Some 45 MB for the 16^4 branches that stay, and some 100 MB for those that come and go; opening after a crash makes up for the
+    /// unwritten changes in about a second.
     fn default() -> Self {
-        Self { grown: 150_000, kept_depth: 4 }
+        Self { unwritten: 60_000, grown: 100_000, kept_depth: 4 }
     }
 }
 
@@ -121,6 +139,7 @@ impl Engine {
             chain: RwLock::new(None),
             builder: Mutex::default(),
             committing: Mutex::default(),
+            grown: AtomicUsize::new(0),
         })
     }
 
@@ -161,10 +180,29 @@ impl Engine {
         let damaged = || Error::Fatal("state store: no header at its height".into());
         let committed = snapshot.height()?.ok_or_else(damaged)?;
         let newest = stored_head(&snapshot, committed)?.ok_or_else(damaged)?;
+        let (trie, snapshot) = self.complete_trie(snapshot, &newest.header)?;
         let mut builder = lock(&self.builder)?;
-        *builder = Builder { trie: Child::of_root(newest.header.state_root), ..Builder::default() };
-        *self.write_chain()? = Some(Chain { committed, snapshot, sealed: Vec::new(), newest, pending: None });
+        *builder = Builder { trie: trie.clone(), ..Builder::default() };
+        let chain = Chain { committed, snapshot, trie, sealed: Vec::new(), newest, pending: None };
+        *self.write_chain()? = Some(chain);
         Ok(())
+    }
+
+    /// The trie at the height, stored if it was not.
+    fn complete_trie(&self, snapshot: Snapshot, newest: &Header) -> Result<(Child, Snapshot)> {
+        let stored = snapshot.trie_height()?.unwrap_or(newest.number);
+        if stored == newest.number {
+            return Ok((Child::of_root(newest.state_root), snapshot));
+        }
+        let damaged = || Error::Fatal(format!("state store: no header of block {stored}, whose trie is stored"));
+        let root = stored_head(&snapshot, stored)?.ok_or_else(damaged)?.header.state_root;
+        let (trie, gone) = super::proof::trie_after(&snapshot, root, stored, newest.number)?;
+        if trie.root() != newest.state_root {
+            let text = format!("state store: the changes since block {stored} give root {}", trie.root());
+            return Err(Error::Fatal(text));
+        }
+        write_trie(&self.store, TrieRows { flush: Flush::of(&trie), gone }, newest.number)?;
+        Ok((trie, self.store.snapshot()))
     }
 
     pub fn height(&self) -> Result<u64> {
@@ -184,9 +222,8 @@ impl Engine {
                 format!("block {} does not follow block {} {}", attributes.number, newest.header.number, newest.hash);
             return Err(Error::Fatal(text));
         }
-        if builder.grown > self.memory.grown && idle.is_ok() {
-            builder.trie = prune(&builder.trie, self.memory.kept_depth);
-            builder.grown = 0;
+        if idle.is_ok() {
+            self.forget(&mut builder);
         }
         drop(idle);
         let spec = self.spec()?;
@@ -199,6 +236,18 @@ impl Engine {
         self.show(&open)?;
         builder.open = Some(open);
         Ok(())
+    }
+
+    /// Lets a few parts of the trie out of memory, as many as make up for what was stored; all in turn.
+    fn forget(&self, builder: &mut Builder) {
+        let grown = self.grown.load(Ordering::Relaxed);
+        let a_part = self.memory.grown / PARTS;
+        let parts = if a_part == 0 { PARTS } else { (grown / a_part).min(PARTS_A_BLOCK) };
+        for _ in 0..parts {
+            builder.trie = prune_part(&builder.trie, self.memory.kept_depth, builder.forgotten);
+            builder.forgotten = builder.forgotten.wrapping_add(1);
+        }
+        self.grown.fetch_sub(grown.min(parts * a_part), Ordering::Relaxed);
     }
 
     pub fn apply(&self, transactions: &[Arc<Recovered>]) -> Result<Vec<Answer>> {
@@ -238,7 +287,7 @@ impl Engine {
     }
 
     pub fn commit(&self, number: u64) -> Result<()> {
-        let _committing = lock(&self.committing)?;
+        let mut unwritten = lock(&self.committing)?;
         let blocks: Vec<Arc<Sealed>> = self.read(|chain| {
             if number > chain.newest.header.number {
                 return Err(Error::Fatal(format!("block {number} is not sealed")));
@@ -246,22 +295,41 @@ impl Engine {
             Ok(chain.sealed.iter().filter(|block| block.header.number <= number).cloned().collect())
         })?;
         let Some(newest) = blocks.last() else { return Ok(()) };
-        let flush = {
-            let mut builder = lock(&self.builder)?;
-            let flush = {
-                let _paused = builder.open.as_ref().map(|open| open.progress().pause()).transpose()?;
-                Flush::of(&newest.trie)
-            };
-            builder.grown += flush.puts.len();
-            flush
-        };
-        write_blocks(&self.store, &blocks, flush)?;
-        let snapshot = self.store.snapshot();
+        for block in &blocks {
+            unwritten.gone.extend_from_slice(&block.gone);
+            unwritten.changes += block.diff.accounts.len() + block.diff.slots.len();
+        }
+        let due = unwritten.changes > self.memory.unwritten;
+        let rows = due.then(|| self.trie_rows(&newest.trie, &mut unwritten));
+        write_blocks(&self.store, &blocks, rows)?;
+        let (snapshot, trie) = (self.store.snapshot(), newest.trie.clone());
         self.change(|chain| {
             chain.committed = number;
             chain.snapshot = snapshot;
+            chain.trie = trie;
             chain.sealed.retain(|block| block.header.number > number);
         })
+    }
+
+    /// What brings the stored trie to `trie`, that of the height, which counts as stored from then on.
+    fn trie_rows(&self, trie: &Child, unwritten: &mut Unwritten) -> TrieRows {
+        let Unwritten { gone, .. } = std::mem::take(unwritten);
+        let flush = Flush::of(trie);
+        self.grown.fetch_add(flush.puts.len(), Ordering::Relaxed);
+        TrieRows { flush, gone }
+    }
+
+    /// Stores the trie of the committed height, so that opening finds it whole.
+    pub fn settle(&self) -> Result<()> {
+        let mut unwritten = lock(&self.committing)?;
+        if unwritten.changes == 0 {
+            return Ok(());
+        }
+        let (trie, committed) = self.read(|chain| Ok((chain.trie.clone(), chain.committed)))?;
+        let rows = self.trie_rows(&trie, &mut unwritten);
+        write_trie(&self.store, rows, committed)?;
+        let snapshot = self.store.snapshot();
+        self.change(|chain| chain.snapshot = snapshot)
     }
 
     /// Makes everything committed so far survive power loss.
@@ -270,33 +338,31 @@ impl Engine {
     }
 
     pub fn unwind(&self, to: u64) -> Result<()> {
-        let _committing = lock(&self.committing)?;
+        let mut unwritten = lock(&self.committing)?;
         let mut builder = lock(&self.builder)?;
-        let (committed, snapshot) = self.read(|chain| {
+        let (committed, snapshot, trie) = self.read(|chain| {
             if to > chain.newest.header.number {
                 return Err(Error::Fatal(format!("there is no block {to} to go back to")));
             }
-            Ok((chain.committed, chain.snapshot.clone()))
+            Ok((chain.committed, chain.snapshot.clone(), chain.trie.clone()))
         })?;
-        let old = std::mem::take(&mut *builder);
-        drop(old);
-        if to < committed {
-            self.unwind_store(&snapshot, committed, to)?;
-        }
+        *builder = Builder::default();
+        let trie =
+            if to < committed { self.unwind_store(&snapshot, trie, (committed, to), &mut unwritten)? } else { trie };
         let snapshot = self.store.snapshot();
         let stored = stored_head(&snapshot, to.min(committed))?;
         let head = self.change(|chain| {
             chain.sealed.retain(|block| block.header.number <= to);
             chain.committed = to.min(committed);
             chain.snapshot = snapshot;
+            chain.trie = trie;
             chain.pending = None;
             let newest =
                 chain.sealed.last().map(|block| Head { header: Arc::new(block.header.clone()), hash: block.hash });
-            let trie = chain.sealed.last().map(|block| block.trie.clone());
             if let Some(newest) = newest.or(stored) {
                 chain.newest = newest;
             }
-            trie.unwrap_or_else(|| Child::of_root(chain.newest.header.state_root))
+            chain.sealed.last().map_or_else(|| chain.trie.clone(), |block| block.trie.clone())
         })?;
         builder.trie = head;
         Ok(())
@@ -306,17 +372,26 @@ impl Engine {
         self.spec.get().ok_or_else(|| Error::Fatal("the engine is not open".into()))
     }
 
-    fn unwind_store(&self, snapshot: &Snapshot, committed: u64, to: u64) -> Result<()> {
+    /// Takes committed blocks back, of which `trie` is the newest one's; the trie after block `to`.
+    fn unwind_store(
+        &self,
+        snapshot: &Snapshot,
+        trie: Child,
+        (committed, to): (u64, u64),
+        unwritten: &mut Unwritten,
+    ) -> Result<Child> {
         let unknown = || Error::Fatal(format!("the state of block {to} is not kept"));
-        let root = stored_head(snapshot, committed)?.ok_or_else(unknown)?.header.state_root;
         let target = stored_head(snapshot, to)?.ok_or_else(unknown)?.header.state_root;
         let diff = rows_at(snapshot, committed, to)?;
-        let (trie, gone) = super::proof::trie_before(snapshot, root, committed, to)?;
+        let (trie, gone) = super::proof::trie_before(snapshot, trie, committed, to)?;
         if trie.root() != target {
             let text = format!("unwinding to block {to} gives state root {}, not {target}", trie.root());
             return Err(Error::Fatal(text));
         }
-        write_unwind(&self.store, snapshot, (committed, to), &diff, Flush::of(&trie), gone)
+        unwritten.gone.extend(gone);
+        let rows = self.trie_rows(&trie, unwritten);
+        write_unwind(&self.store, snapshot, (committed, to), &diff, rows)?;
+        Ok(trie)
     }
 
     fn with_open<T>(&self, work: impl FnOnce(&mut OpenBlock, &mut Hot) -> Result<T>) -> Result<T> {

@@ -109,10 +109,6 @@ impl OpenBlock {
         &self.view
     }
 
-    pub fn progress(&self) -> &Progress {
-        &self.progress
-    }
-
     /// Executes in order. Refused transactions leave no trace.
     pub fn apply(&mut self, transactions: &[Arc<Recovered>], hot: &mut Hot) -> Result<Vec<Answer>> {
         let (mut gas_used, mut blob_gas_used) = (self.gas_used, self.blob_gas_used);

@@ -110,11 +110,6 @@ impl Progress {
         self.shared.work()?;
         std::mem::replace(&mut *lock(&self.shared.tries)?, Err(Error::Fatal("the block is sealed".into())))
     }
-
-    /// Keeps the worker from the tries while the guard lives: their nodes are shared with those being stored.
-    pub fn pause(&self) -> Result<MutexGuard<'_, Result<Tries>>> {
-        lock(&self.shared.tries)
-    }
 }
 
 impl Shared {

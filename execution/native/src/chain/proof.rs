@@ -7,8 +7,8 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use super::engine::Engine;
 use super::reads::At;
 use crate::error::{Error, Result};
-use crate::state::{Account, Snapshot, rows_at, slot_change};
-use crate::trie::{AccountChange, Change, Changes, Child, Context, Gone, Path, prove, update};
+use crate::state::{Account, Diff, OlderRows, Snapshot, rows_at, slot_change};
+use crate::trie::{AccountChange, Change, Changes, Child, Context, Gone, Path, Source, prove, update};
 
 /// An account, its proof, and the proof of each slot asked for.
 #[derive(Debug)]
@@ -40,15 +40,26 @@ impl Engine {
     }
 }
 
-/// The trie after block `to` from that of block `from`, with everything changed between changed back.
+/// The trie after block `to` from `trie`, that of the height `from`, with everything changed between changed back.
 ///
 /// Costs as much as the blocks between changed; proofs far back are slow, which is why callers limit them.
-pub fn trie_before(snapshot: &Snapshot, root: B256, from: u64, to: u64) -> Result<(Child, Gone)> {
-    let trie = Child::of_root(root);
+pub fn trie_before(snapshot: &Snapshot, trie: Child, from: u64, to: u64) -> Result<(Child, Gone)> {
     if from == to {
         return Ok((trie, Gone::new()));
     }
-    let diff = rows_at(snapshot, from, to)?;
+    walk(trie, &rows_at(snapshot, from, to)?, snapshot)
+}
+
+/// The trie of the height `to` from the stored one, which is that of block `from` and has this root.
+pub fn trie_after(snapshot: &Snapshot, root: B256, from: u64, to: u64) -> Result<(Child, Gone)> {
+    let mut diff = rows_at(snapshot, to, from)?;
+    let older = OlderRows::new(snapshot, &diff);
+    diff.accounts.iter_mut().for_each(|row| std::mem::swap(&mut row.old, &mut row.new));
+    diff.slots.iter_mut().for_each(|row| std::mem::swap(&mut row.old, &mut row.new));
+    walk(Child::of_root(root), &diff, &older)
+}
+
+fn walk(trie: Child, diff: &Diff, source: &dyn Source) -> Result<(Child, Gone)> {
     let mut slots: std::collections::BTreeMap<B256, Changes> = std::collections::BTreeMap::new();
     for row in &diff.slots {
         let change = (Path::of_bytes(&row.key[32..]), slot_change(row.new));
@@ -69,7 +80,7 @@ pub fn trie_before(snapshot: &Snapshot, root: B256, from: u64, to: u64) -> Resul
         changes.push((Path::of_bytes(row.key.as_slice()), change));
     }
     let (gone, roots) = (Mutex::default(), Mutex::default());
-    let context = Context { source: snapshot, owner: None, gone: &gone, storage_roots: &roots };
+    let context = Context { source, owner: None, gone: &gone, storage_roots: &roots };
     let trie = update(trie, &changes, &context)?;
     Ok((trie, gone.into_inner().unwrap_or_default()))
 }

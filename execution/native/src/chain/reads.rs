@@ -54,20 +54,18 @@ impl Engine {
 
     /// The trie of a committed or sealed block's state and what to read its nodes from.
     pub fn trie_at(&self, number: u64) -> Result<(Child, Snapshot)> {
-        let (trie, snapshot, committed, root) = self.read(|chain| {
+        let (sealed, trie, snapshot, committed) = self.read(|chain| {
             let sealed = chain.sealed.iter().find(|block| block.header.number == number);
-            let trie = sealed.map(|block| block.trie.clone());
-            let head = stored_head(&chain.snapshot, chain.committed)?;
-            let root = head.map(|head| head.header.state_root).unwrap_or_default();
-            Ok((trie, chain.snapshot.clone(), chain.committed, root))
+            let sealed = sealed.map(|block| block.trie.clone());
+            Ok((sealed, chain.trie.clone(), chain.snapshot.clone(), chain.committed))
         })?;
-        if let Some(trie) = trie {
+        if let Some(trie) = sealed {
             return Ok((trie, snapshot));
         }
         if number > committed {
             return Err(Error::Temporary(format!("the state of block {number} is not known")));
         }
-        let trie = super::proof::trie_before(&snapshot, root, committed, number)?.0;
+        let trie = super::proof::trie_before(&snapshot, trie, committed, number)?.0;
         Ok((trie, snapshot))
     }
 }

@@ -335,10 +335,9 @@ impl PyEngine {
 
     /// Lets go of the files, once the reads that still run are done.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || {
-            let engine = self.0.write().map(|mut engine| engine.take());
-            drop(engine);
-            Ok(())
+        detached(py, || match self.0.write().map(|mut engine| engine.take()) {
+            Ok(Some(engine)) => engine.settle(),
+            _ => Ok(()),
         })
     }
 }

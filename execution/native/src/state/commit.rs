@@ -35,14 +35,20 @@ pub struct SlotDiff {
     pub new: U256,
 }
 
-/// Writes sealed blocks, lowest first, and the newest one's trie.
-pub fn write_blocks(store: &Store, blocks: &[Arc<Sealed>], flush: Flush) -> Result<()> {
+/// What brings the stored trie to that of a block: new records, and paths that lost theirs since the trie before.
+#[derive(Debug, Default)]
+pub struct TrieRows {
+    pub flush: Flush,
+    pub gone: Gone,
+}
+
+/// Writes sealed blocks, lowest first, and the newest one's trie if it is given.
+pub fn write_blocks(store: &Store, blocks: &[Arc<Sealed>], trie: Option<TrieRows>) -> Result<()> {
     let Some(newest) = blocks.last() else { return Ok(()) };
     let tables = &store.tables;
     let mut batch = store.batch();
     let mut accounts: B256Map<(Address, Option<Account>)> = HashMap::default();
     let mut slots: HashMap<[u8; 64], (U256, U256)> = HashMap::default();
-    let mut gone = Vec::new();
     for block in blocks {
         let number = block.header.number.to_be_bytes();
         let mut changes = (block.diff.accounts.len() as u32).to_be_bytes().to_vec();
@@ -62,12 +68,20 @@ pub fn write_blocks(store: &Store, blocks: &[Arc<Sealed>], flush: Flush) -> Resu
         }
         batch.insert(&tables.changes, number, changes);
         batch.insert(&tables.headers, number, [block.hash.as_slice(), &block.encoded].concat());
-        gone.extend(block.gone.iter().copied());
     }
     put_accounts(&mut batch, store, accounts);
     put_slots(&mut batch, store, slots);
-    put_trie(&mut batch, store, flush, gone);
+    if let Some(rows) = trie {
+        put_trie(&mut batch, store, rows, newest.header.number);
+    }
     batch.insert(&tables.meta, "height", newest.header.number.to_be_bytes());
+    Ok(batch.commit()?)
+}
+
+/// Brings the stored trie up to block `number`, the height.
+pub fn write_trie(store: &Store, rows: TrieRows, number: u64) -> Result<()> {
+    let mut batch = store.batch();
+    put_trie(&mut batch, store, rows, number);
     Ok(batch.commit()?)
 }
 
@@ -101,7 +115,8 @@ fn put_slots(
 }
 
 /// A record that is put anew is not gone, whichever block said so.
-fn put_trie(batch: &mut fjall::OwnedWriteBatch, store: &Store, flush: Flush, gone: Gone) {
+fn put_trie(batch: &mut fjall::OwnedWriteBatch, store: &Store, trie: TrieRows, number: u64) {
+    let TrieRows { flush, gone } = trie;
     let mut rows: HashMap<Vec<u8>, Option<Vec<u8>>> = HashMap::default();
     for (owner, path) in gone {
         rows.insert(trie_key(&owner, &path), None);
@@ -115,6 +130,7 @@ fn put_trie(batch: &mut fjall::OwnedWriteBatch, store: &Store, flush: Flush, gon
             None => batch.remove(&store.tables.trie, key),
         }
     }
+    batch.insert(&store.tables.meta, "trie", number.to_be_bytes());
 }
 
 /// A slot's row, empty for zero.
@@ -135,7 +151,7 @@ pub fn write_genesis_part(store: &Store, diff: &Diff, flush: Flush) -> Result<()
     for (hash, code) in &diff.codes {
         batch.insert(&store.tables.codes, hash.as_slice(), &code[..]);
     }
-    put_trie(&mut batch, store, flush, Vec::new());
+    put_trie(&mut batch, store, TrieRows { flush, gone: Gone::new() }, 0);
     Ok(batch.commit()?)
 }
 
@@ -187,21 +203,14 @@ pub fn rows_at(snapshot: &Snapshot, from: u64, to: u64) -> Result<Diff> {
     Ok(diff)
 }
 
-/// Takes the blocks `to + 1 ..= from` back: `diff` as `rows_at` gave it, `flush` and `gone` of the trie at `to`.
-pub fn write_unwind(
-    store: &Store,
-    snapshot: &Snapshot,
-    range: (u64, u64),
-    diff: &Diff,
-    flush: Flush,
-    gone: Gone,
-) -> Result<()> {
+/// Takes the blocks `to + 1 ..= from` back: `diff` as `rows_at` gave it, `trie` of the state after `to`.
+pub fn write_unwind(store: &Store, snapshot: &Snapshot, range: (u64, u64), diff: &Diff, trie: TrieRows) -> Result<()> {
     let (from, to) = range;
     let tables = &store.tables;
     let mut batch = store.batch();
     put_accounts(&mut batch, store, diff.accounts.iter().map(|row| (row.key, (row.address, row.new))));
     put_slots(&mut batch, store, diff.slots.iter().map(|row| (row.key, (row.slot, row.new))));
-    put_trie(&mut batch, store, flush, gone);
+    put_trie(&mut batch, store, trie, to);
     for number in to + 1..=from {
         let (accounts, slots) = snapshot.changes(number)?;
         let block = number.to_be_bytes();

@@ -4,15 +4,17 @@ mod account;
 mod commit;
 mod database;
 mod layer;
+mod older;
 mod store;
 mod view;
 
 pub use account::Account;
 pub use commit::{
-    AccountDiff, Diff, SlotDiff, rows_at, write_blocks, write_genesis, write_genesis_header, write_genesis_part,
-    write_unwind,
+    AccountDiff, Diff, SlotDiff, TrieRows, rows_at, write_blocks, write_genesis, write_genesis_header,
+    write_genesis_part, write_trie, write_unwind,
 };
 pub use database::{Before, FORKS, Hot, Override, StateDb, fork_of};
 pub use layer::{Layer, slot_change, stack};
+pub use older::OlderRows;
 pub use store::{Snapshot, Store, StoredGenesis};
 pub use view::{Codes, Sealed, View, store_slot_key};

@@ -9,8 +9,11 @@
 //! changes    block(8) -> count(4) accounts' keys || slots' keys: what the block changed
 //! headers    block(8) -> hash(32) || header
 //! trie       path, or keccak(address) || 0xff || path, a nibble a byte -> branch record (trie/persist.rs)
-//! meta       "height" -> block(8)      "genesis" -> digest of the accounts(32) || state root(32)
+//! meta       "height" -> block(8)      "trie" -> block(8)     "genesis" -> digest of the accounts(32) || root(32)
 //! ```
+//! The trie's records are those of block "trie", which is at most the height: they are written once for many blocks,
+//! because most blocks change the upper ones anew. Whoever opens the store makes up for the blocks between.
+//!
 //! The state of an older block N is the oldest history row above N, else the current row: one table is both the
 //! change set and its index. All rows of a commit are written in one batch with the height, or not at all.
 
@@ -116,7 +119,16 @@ impl Snapshot {
     }
 
     pub fn height(&self) -> Result<Option<u64>> {
-        Ok(self.row(&self.tables.meta, b"height")?.and_then(|row| Some(u64::from_be_bytes((&*row).try_into().ok()?))))
+        self.meta_number(b"height")
+    }
+
+    /// The block whose trie the records are of.
+    pub fn trie_height(&self) -> Result<Option<u64>> {
+        self.meta_number(b"trie")
+    }
+
+    fn meta_number(&self, name: &[u8]) -> Result<Option<u64>> {
+        Ok(self.row(&self.tables.meta, name)?.and_then(|row| Some(u64::from_be_bytes((&*row).try_into().ok()?))))
     }
 
     pub fn genesis(&self) -> Result<Option<StoredGenesis>> {
@@ -204,7 +216,7 @@ impl Snapshot {
     }
 
     /// The leaves of a trie whose keys begin with `path`, from the flat rows.
-    fn leaves(&self, owner: &Owner, path: &Path) -> Result<Vec<(Path, Leaf)>> {
+    pub(super) fn leaves(&self, owner: &Owner, path: &Path) -> Result<Vec<(Path, Leaf)>> {
         let (table, head) = match owner {
             None => (&self.tables.accounts, Vec::new()),
             Some(owner) => (&self.tables.slots, owner.to_vec()),
@@ -215,17 +227,24 @@ impl Snapshot {
         for guard in self.inner.range(table, start..=stop) {
             let (key, row) = guard.into_inner()?;
             let key = Path::of_bytes(&key[head.len()..]);
-            leaves.push((key, if owner.is_none() { account_leaf(&row)? } else { slot_leaf(&row)? }));
+            let leaf = if owner.is_none() { account_leaf(&account_of(&row)?.1) } else { slot_leaf(slot_of(&row)?.0) };
+            leaves.push((key, leaf));
         }
         Ok(leaves)
+    }
+
+    /// The branch at `path` of `owner`'s trie, if there is a record of it.
+    pub(super) fn branch(&self, owner: &Owner, path: &Path) -> Result<Option<Child>> {
+        let Some(record) = self.row(&self.tables.trie, &trie_key(owner, path))? else { return Ok(None) };
+        let damaged = || Error::Fatal(format!("state store: the trie record at {path:?} is damaged"));
+        branch_of_record(&record).ok_or_else(damaged).map(Some)
     }
 }
 
 impl Source for Snapshot {
     fn load(&self, owner: &Owner, path: &Path, branch: bool) -> Result<Child> {
-        if branch && let Some(record) = self.row(&self.tables.trie, &trie_key(owner, path))? {
-            return branch_of_record(&record)
-                .ok_or_else(|| Error::Fatal(format!("state store: the trie record at {path:?} is damaged")));
+        if branch && let Some(branch) = self.branch(owner, path)? {
+            return Ok(branch);
         }
         Ok(subtrie_of_leaves(path.len(), self.leaves(owner, path)?))
     }
@@ -272,14 +291,15 @@ fn damaged_row() -> Error {
     Error::Fatal("state store: a row is damaged".into())
 }
 
-fn account_leaf(row: &[u8]) -> Result<Leaf> {
-    let (_, account) = account_of(row)?;
+/// The leaf of an account, its path yet to be set.
+pub(super) fn account_leaf(account: &Account) -> Leaf {
     let value = crate::trie::account_leaf(account.nonce, account.balance, account.storage_root, account.code_hash);
-    Ok(Leaf { path: Path::EMPTY, value, storage: Child::of_root(account.storage_root) })
+    Leaf { path: Path::EMPTY, value, storage: Child::of_root(account.storage_root) }
 }
 
-fn slot_leaf(row: &[u8]) -> Result<Leaf> {
+/// The leaf of a slot, its path yet to be set.
+pub(super) fn slot_leaf(slot: U256) -> Leaf {
     let mut value = Vec::with_capacity(33);
-    crate::codec::rlp::put_uint(&mut value, slot_of(row)?.0);
-    Ok(Leaf { path: Path::EMPTY, value, storage: Child::Empty })
+    crate::codec::rlp::put_uint(&mut value, slot);
+    Leaf { path: Path::EMPTY, value, storage: Child::Empty }
 }

@@ -20,6 +20,6 @@ pub use encode::account_leaf;
 pub use node::{Child, Leaf};
 pub use ordered::{InMemory, OrderedTrie};
 pub use path::Path;
-pub use persist::{Flush, Owner, branch_of_record, prune, subtrie_of_leaves};
+pub use persist::{Flush, Owner, PARTS, branch_of_record, prune, prune_part, subtrie_of_leaves};
 pub use proof::{Proof, prove};
 pub use update::{AccountChange, Change, Changes, Context, Gone, Source, update};

@@ -33,11 +33,11 @@ impl Child {
     }
 
     pub fn leaf(leaf: Leaf) -> Self {
-        Self::Node(Arc::new(Node::new(Kind::Leaf(leaf), false)))
+        Self::Node(Arc::new(Node::new(Kind::Leaf(leaf))))
     }
 
-    pub fn branch(branch: Branch, recorded: bool) -> Self {
-        Self::Node(Arc::new(Node::new(Kind::Branch(Box::new(branch)), recorded)))
+    pub fn branch(branch: Branch) -> Self {
+        Self::Node(Arc::new(Node::new(Kind::Branch(Box::new(branch)))))
     }
 }
 
@@ -49,8 +49,6 @@ pub struct Node {
     pub reference: OnceLock<Reference>,
     /// The store's rows say the same as this node and all below it.
     clean: AtomicBool,
-    /// The store may have a record at this node's path.
-    pub recorded: AtomicBool,
 }
 
 #[derive(Debug, Clone)]
@@ -75,14 +73,14 @@ pub struct Branch {
 }
 
 impl Node {
-    pub fn new(kind: Kind, recorded: bool) -> Self {
-        Self { kind, reference: OnceLock::new(), clean: AtomicBool::new(false), recorded: AtomicBool::new(recorded) }
+    pub fn new(kind: Kind) -> Self {
+        Self { kind, reference: OnceLock::new(), clean: AtomicBool::new(false) }
     }
 
     /// A node that was just read from the store.
-    pub fn loaded(kind: Kind, recorded: bool) -> Self {
-        let node = Self::new(kind, recorded);
-        node.clean.store(true, Ordering::Relaxed);
+    pub fn loaded(kind: Kind) -> Self {
+        let node = Self::new(kind);
+        node.mark_clean();
         node
     }
 
@@ -90,20 +88,15 @@ impl Node {
         self.clean.load(Ordering::Relaxed)
     }
 
-    pub fn mark_clean(&self, recorded: bool) {
-        self.recorded.store(recorded, Ordering::Relaxed);
+    pub fn mark_clean(&self) {
         self.clean.store(true, Ordering::Relaxed);
-    }
-
-    pub fn was_recorded(&self) -> bool {
-        self.recorded.load(Ordering::Relaxed)
     }
 }
 
 impl Clone for Node {
     /// A copy to be changed: neither hashed nor stored.
     fn clone(&self) -> Self {
-        Self::new(self.kind.clone(), self.was_recorded())
+        Self::new(self.kind.clone())
     }
 }
 

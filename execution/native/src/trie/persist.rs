@@ -43,7 +43,7 @@ impl Flush {
                     let key = at.join(leaf.path.nibbles()).to_bytes();
                     self.collect(&leaf.storage, &Some(B256::from_slice(&key)), &Path::EMPTY);
                 }
-                node.mark_clean(false);
+                node.mark_clean();
             }
             Kind::Branch(branch) => {
                 let start = at.join(branch.prefix.nibbles());
@@ -51,7 +51,7 @@ impl Flush {
                     self.collect(child, owner, &start.child(nibble as u8));
                 }
                 self.puts.push((*owner, *at, record(branch)));
-                node.mark_clean(true);
+                node.mark_clean();
             }
         }
     }
@@ -102,7 +102,7 @@ pub fn branch_of_record(record: &[u8]) -> Option<Child> {
         };
         branch.children[nibble] = Child::Stored { reference, branch: kind == 2 };
     }
-    Some(Child::Node(Arc::new(Node::loaded(Kind::Branch(Box::new(branch)), true))))
+    Some(Child::Node(Arc::new(Node::loaded(Kind::Branch(Box::new(branch))))))
 }
 
 /// The part of a trie at a path of `depth` nibbles, rebuilt from its leaves in ascending order of their keys.
@@ -117,12 +117,34 @@ fn mark_clean(child: &Child) {
     if let Kind::Branch(branch) = &node.kind {
         branch.children.iter().for_each(mark_clean);
     }
-    node.mark_clean(false);
+    node.mark_clean();
 }
 
 /// The same trie with what is stored and deeper than `kept` left to the store, and the storage of all accounts.
 pub fn prune(root: &Child, kept: usize) -> Child {
     prune_at(root, 0, kept)
+}
+
+/// The same for one of `PARTS` parts of the trie: those keys that begin with this byte.
+pub fn prune_part(root: &Child, kept: usize, part: u8) -> Child {
+    prune_along(root, 0, kept, &[part >> 4, part & 15])
+}
+
+/// Of about equal size, in a large trie.
+pub const PARTS: usize = 256;
+
+fn prune_along(child: &Child, depth: usize, kept: usize, way: &[u8]) -> Child {
+    let Child::Node(node) = child else { return child.clone() };
+    let (Kind::Branch(branch), Some((nibble, way))) = (&node.kind, way.split_first()) else {
+        return prune_at(child, depth, kept);
+    };
+    if !branch.prefix.is_empty() {
+        return prune_at(child, depth, kept);
+    }
+    let mut pruned = branch.clone();
+    let below = &mut pruned.children[*nibble as usize];
+    *below = prune_along(below, depth + 1, kept, way);
+    copy(node, Kind::Branch(pruned))
 }
 
 fn prune_at(child: &Child, depth: usize, kept: usize) -> Child {
@@ -141,8 +163,12 @@ fn prune_at(child: &Child, depth: usize, kept: usize) -> Child {
             Kind::Branch(Box::new(pruned))
         }
     };
-    let copy =
-        if node.is_clean() { Node::loaded(kind, node.was_recorded()) } else { Node::new(kind, node.was_recorded()) };
+    copy(node, kind)
+}
+
+/// The same node with less of it in memory.
+fn copy(node: &Node, kind: Kind) -> Child {
+    let copy = if node.is_clean() { Node::loaded(kind) } else { Node::new(kind) };
     let _ = copy.reference.set(node.reference());
     Child::Node(Arc::new(copy))
 }

@@ -40,7 +40,7 @@ pub trait Source: Sync {
     fn load(&self, owner: &Owner, path: &Path, branch: bool) -> Result<Child>;
 }
 
-/// Paths at which a branch stood that has no record any more.
+/// Paths at which a branch stood that stands there no more. The store may have a record of it.
 pub type Gone = Vec<(Owner, Path)>;
 
 /// What an update needs on its way, and what it leaves behind.
@@ -127,7 +127,7 @@ pub fn assemble(depth: usize, mut leaves: Vec<(Path, Leaf)>) -> Child {
         let start = leaves.partition_point(|(key, _)| key.nibbles()[fork] < nibble);
         branch.children[nibble as usize] = assemble(fork + 1, leaves.split_off(start));
     }
-    Child::branch(branch, false)
+    Child::branch(branch)
 }
 
 fn new_leaf(
@@ -166,7 +166,7 @@ fn change_branch(node: Arc<Node>, at: &Path, changes: &[(Path, Change)], context
         let written = changes.iter().filter(|(_, change)| !matches!(change, Change::Delete));
         let fork = written.map(|(key, _)| shared(key)).min().unwrap_or(prefix.len());
         if fork < prefix.len() {
-            return change_branch(split(&node, branch, fork), at, changes, context);
+            return change_branch(split(branch, fork), at, changes, context);
         }
         // What leaves the prefix now can only be the deletion of a key that is not there.
         let inside = |(key, _): &(Path, Change)| shared(key) == prefix.len();
@@ -174,7 +174,6 @@ fn change_branch(node: Arc<Node>, at: &Path, changes: &[(Path, Change)], context
         let size = changes[first..].iter().take_while(|change| inside(change)).count();
         below = &changes[first..first + size];
     }
-    let recorded = node.was_recorded();
     let mut branch = match Arc::try_unwrap(node) {
         Ok(Node { kind: Kind::Branch(branch), .. }) => *branch,
         Ok(_) => unreachable!("the caller matched a branch"),
@@ -185,16 +184,16 @@ fn change_branch(node: Arc<Node>, at: &Path, changes: &[(Path, Change)], context
     };
     let start = at.join(prefix.nibbles());
     change_children(&mut branch, &start, below, context)?;
-    normalise(branch, at, recorded, context)
+    normalise(branch, at, context)
 }
 
 /// The branch with its prefix cut at `fork`, so that something may leave it there.
-fn split(node: &Node, branch: &Branch, fork: usize) -> Arc<Node> {
+fn split(branch: &Branch, fork: usize) -> Arc<Node> {
     let nibbles = branch.prefix.nibbles();
     let lower = Branch { prefix: Path::of_nibbles(&nibbles[fork + 1..]), children: branch.children.clone() };
     let mut upper = Branch::new(Path::of_nibbles(&nibbles[..fork]));
-    upper.children[nibbles[fork] as usize] = Child::branch(lower, false);
-    Arc::new(Node::new(Kind::Branch(Box::new(upper)), node.was_recorded()))
+    upper.children[nibbles[fork] as usize] = Child::branch(lower);
+    Arc::new(Node::new(Kind::Branch(Box::new(upper))))
 }
 
 /// A way on, what hangs there, and what changes of it.
@@ -225,19 +224,19 @@ fn change_children(branch: &mut Branch, start: &Path, changes: &[(Path, Change)]
 }
 
 /// A branch with one way left is no branch: it merges with what is below.
-fn normalise(branch: Branch, at: &Path, recorded: bool, context: &Context<'_>) -> Result<Child> {
+fn normalise(branch: Branch, at: &Path, context: &Context<'_>) -> Result<Child> {
     let mut used = branch.children.iter().enumerate().filter(|(_, child)| !child.is_empty());
     let (first, second) = (used.next().map(|(nibble, _)| nibble), used.next());
     if second.is_some() {
         drop(used);
-        return Ok(Child::branch(branch, recorded));
+        return Ok(Child::branch(branch));
     }
     drop(used);
     let gone = |path: Path| context.gone.lock().expect("no panic while held").push((context.owner, path));
-    if recorded {
+    let Some(nibble) = first else {
         gone(*at);
-    }
-    let Some(nibble) = first else { return Ok(Child::Empty) };
+        return Ok(Child::Empty);
+    };
     let Branch { prefix, mut children } = branch;
     let below = at.join(prefix.nibbles()).child(nibble as u8);
     let node = match std::mem::take(&mut children[nibble]) {
@@ -251,15 +250,14 @@ fn normalise(branch: Branch, at: &Path, recorded: bool, context: &Context<'_>) -
     let merged = prefix.child(nibble as u8);
     match &node.kind {
         Kind::Leaf(leaf) => {
+            gone(*at);
             let path = merged.join(leaf.path.nibbles());
             Ok(Child::leaf(Leaf { path, value: leaf.value.clone(), storage: leaf.storage.clone() }))
         }
         Kind::Branch(inner) => {
-            if node.was_recorded() {
-                gone(below);
-            }
+            gone(below);
             let prefix = merged.join(inner.prefix.nibbles());
-            Ok(Child::branch(Branch { prefix, children: inner.children.clone() }, recorded))
+            Ok(Child::branch(Branch { prefix, children: inner.children.clone() }))
         }
     }
 }
