@@ -21,6 +21,7 @@ from sequencer.core.errors import Fatal, Rejected, SequencerError
 from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
 from sequencer.core.heads import Heads
 from sequencer.core.inspection import AccountProof, Inspection
+from sequencer.core.plain_reads import PlainReader
 from sequencer.core.ports import ExecutionEngine, StateAt
 from sequencer.core.transaction import AccessListEntry, Transaction
 from sequencer.core.types import Address, Hash32
@@ -88,6 +89,7 @@ class ChainView:
         self._pool = pool
         self._engine = engine
         self._inspection = engine if isinstance(engine, Inspection) else None
+        self.plain_reader = engine if isinstance(engine, PlainReader) else None
         self._read_threads = read_threads
         self._events = events
         self._waiters = waiters

@@ -1,6 +1,7 @@
 """Who may talk to the server from a browser: Host and Origin checks, and the CORS headers. Pure."""
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -76,6 +77,7 @@ def client_address(peer: str, forwarded_for: str, trusted_proxies: Collection[st
     return client
 
 
+@lru_cache(256)
 def _is_address(name: str) -> bool:
     try:
         ip_address(name)

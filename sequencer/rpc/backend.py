@@ -15,6 +15,7 @@ from sequencer.core.errors import SequencerError
 from sequencer.core.flashblock import Preconfirmation
 from sequencer.core.heads import Heads
 from sequencer.core.inspection import AccountProof
+from sequencer.core.plain_reads import PlainReader
 from sequencer.core.ports import StateAt
 from sequencer.core.transaction import AccessListEntry, Transaction
 from sequencer.core.types import Address, Hash32
@@ -91,6 +92,11 @@ class Backend(Protocol):
         ...
 
     # State.
+    @property
+    def plain_reader(self) -> PlainReader | None:
+        """Where the engine answers plain reads itself."""
+        ...
+
     async def accounts(self, addresses: Sequence[Address], at: StateAt) -> list[AccountView]: ...
     async def code(self, address: Address, at: StateAt) -> bytes: ...
     async def storage(self, address: Address, slots: Sequence[Hash32], at: StateAt) -> list[Hash32]: ...

@@ -17,23 +17,27 @@ import gzip
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 from typing import Final, Protocol
 
 from sequencer.core.sends import SendReader
 from sequencer.rpc.access import AccessRules, client_address
 from sequencer.rpc.config import RpcConfig
-from sequencer.rpc.dispatcher import Dispatcher
+from sequencer.rpc.dispatcher import SEND, Dispatcher, Incoming
 from sequencer.rpc.errors import too_many_requests
 from sequencer.rpc.rates import RateLimiter
 from sequencer.rpc.send_turn import SendTurn
 
 HEADER_LIMIT_BYTES: Final = 8 * 1024
 """A longer header is not of the shape; the general protocol judges it."""
+HEADS_KEPT: Final = 256
+"""A client sends the same header all day, but for the length: what was made of it last is kept."""
 _ELSEWHERE: Final = frozenset(
     (b"transfer-encoding", b"content-encoding", b"expect", b"connection", b"upgrade", b"sec-websocket-key")
 )
 """Headers that change how the body is read or what becomes of the connection."""
+_SEND: Final = SEND.encode()
 _KEEP_ALIVE: Final = b"keep-alive"
 _NO_CONTENT: Final = b"HTTP/1.1 204 No Content\r\n"
 _OK: Final = b"HTTP/1.1 200 OK\r\n"
@@ -96,6 +100,9 @@ def parse_head(data: bytes | bytearray) -> PostHead | None:
 
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("ascii")
+
+
+_known_head = lru_cache(HEADS_KEPT)(parse_head)
 
 
 class FastPaths:
@@ -240,7 +247,7 @@ class FastPost(asyncio.Protocol):
 
     def _look(self) -> None:
         """Start on what is in the buffer."""
-        if self._paths.turn is not None and self._head is None:
+        if self._paths.turn is not None and self._head is None and _SEND in self._buffer:
             self._busy = True
             self._paths.turn.add(self)
         else:
@@ -249,12 +256,13 @@ class FastPost(asyncio.Protocol):
     def _next(self) -> None:
         """Start on the request in the buffer if it is whole, or give the connection away."""
         if self._head is None:
-            if b"\r\n\r\n" not in self._buffer:
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
                 may_fit = b"POST /".startswith(bytes(self._buffer[:6])) and len(self._buffer) <= HEADER_LIMIT_BYTES
                 if not may_fit:
                     self._give_away()
                 return
-            head = parse_head(self._buffer)
+            head = _known_head(bytes(self._buffer[: end + 4]))
             if head is None or not self._takes(head):
                 self._give_away()
                 return
@@ -266,9 +274,7 @@ class FastPost(asyncio.Protocol):
             body = bytes(self._buffer[self._head.body_at : self._head.body_end])
             del self._buffer[: self._head.body_end]
             head, self._head = self._head, None
-            self._serving = asyncio.get_running_loop().create_task(self._serve(head, body))
-            self._paths.serving.add(self._serving)
-            self._serving.add_done_callback(self._paths.serving.discard)
+            self._begin(head, body)
 
     def _takes(self, head: PostHead) -> bool:
         return (
@@ -287,27 +293,48 @@ class FastPost(asyncio.Protocol):
         if self._ended and not self._general.eof_received():
             self._transport.close()
 
-    async def _serve(self, head: PostHead, body: bytes) -> None:
+    def _begin(self, head: PostHead, body: bytes) -> None:
+        """Answer at once what can be, which saves a task; anything else is served in one."""
         dispatcher = self._paths.dispatchers[head.path]
-        parsed = dispatcher.read(body)
-        wait_s = self._paths.rates.take(self.client(head.forwarded_for), dispatcher.cost(parsed), time.monotonic())
+        incoming = dispatcher.read(body)
+        wait_s = self._paths.rates.take(self.client(head.forwarded_for), dispatcher.cost(incoming), time.monotonic())
+        answer: bytes | None
         if wait_s:
-            answer, status = dispatcher.refuse(parsed, too_many_requests(wait_s)), _TOO_MANY % ceil(wait_s)
+            answer, status = dispatcher.refuse(incoming, too_many_requests(wait_s)), _TOO_MANY % ceil(wait_s)
         else:
-            answer, status = await dispatcher.answer(parsed), _OK
+            answer, status = dispatcher.answer_now(incoming), _OK
+        if answer is None or self._compresses(head, answer):
+            self._serving = asyncio.get_running_loop().create_task(self._serve(head, incoming, answer, status))
+            self._paths.serving.add(self._serving)
+            self._serving.add_done_callback(self._paths.serving.discard)
+        elif self._transport is not None:
+            self._transport.write(self._response(head, status, answer, b""))
+            if self._buffer:  # sent ahead: everyone else gets a turn first
+                asyncio.get_running_loop().call_soon(self._finish, self._transport)
+            else:
+                self._finish(self._transport)
+
+    async def _serve(self, head: PostHead, incoming: Incoming, answer: bytes | None, status: bytes) -> None:
+        if answer is None:
+            answer = await self._paths.dispatchers[head.path].answer(incoming)
         if self._transport is None or self._transport.is_closing():
             return
         coding = b""
-        if head.accepts_gzip and len(answer) >= self._paths.config.gzip_threshold_bytes:
+        if self._compresses(head, answer):
             answer = await asyncio.to_thread(gzip.compress, answer, 1)
             coding = b"Content-Encoding: gzip\r\nVary: Accept-Encoding, Origin\r\n"
         self._serving = None
         self._transport.write(self._response(head, status, answer, coding))
         self._finish(self._transport)
 
+    def _compresses(self, head: PostHead, answer: bytes) -> bool:
+        return head.accepts_gzip and len(answer) >= self._paths.config.gzip_threshold_bytes
+
     def _finish(self, transport: asyncio.Transport) -> None:
         """The answer is written: go on with what came in meanwhile."""
         self._busy = False
+        if transport.is_closing():
+            return
         self._watch.request_finished()
         transport.resume_reading()
         if self._buffer:
@@ -316,7 +343,7 @@ class FastPost(asyncio.Protocol):
             transport.close()
 
     def _response(self, head: PostHead, status: bytes, answer: bytes, coding: bytes) -> bytes:
-        cors = self._paths.cors(head.origin)
+        cors = b"" if head.origin is None else self._paths.cors(head.origin)
         if not answer:
             return _NO_CONTENT + cors + b"\r\n"
         return b"".join((status, _CONTENT % len(answer), coding, cors, b"\r\n", answer))

@@ -133,7 +133,9 @@ class HttpFront:
                 content_type="application/json",
                 headers={**cors, "Retry-After": str(ceil(wait_s))},
             )
-        answer = await dispatcher.answer(parsed)
+        answer = dispatcher.answer_now(parsed)
+        if answer is None:
+            answer = await dispatcher.answer(parsed)
         if not answer:
             return web.Response(status=204, headers=cors)
         return await self._json_response(answer, cors, headers.get("Accept-Encoding", ""))

@@ -166,7 +166,8 @@ class WebSocketSession:
             if wait_s:
                 response = self._dispatcher.refuse(parsed, too_many_requests(wait_s))
             else:
-                response = await self._dispatcher.answer(parsed, self)
+                now = self._dispatcher.answer_now(parsed)
+                response = await self._dispatcher.answer(parsed, self) if now is None else now
         finally:
             self._in_flight.release()
         if response:

@@ -18,6 +18,7 @@ from sequencer.core.flashblock import Preconfirmation
 from sequencer.core.heads import Heads
 from sequencer.core.inspection import AccountProof, SlotProof
 from sequencer.core.keccak import EMPTY_HASH, EMPTY_TRIE_ROOT
+from sequencer.core.plain_reads import PlainReader
 from sequencer.core.ports import StateAt
 from sequencer.core.transaction import AccessListEntry, Transaction, decode, recover
 from sequencer.core.types import ZERO_HASH, Address, Hash32
@@ -51,6 +52,7 @@ class MemoryBackend:
         self.queued: set[Hash32] = set()
         """Which of the pool are not executable."""
         self.inspects = True
+        self.plain_reader: PlainReader | None = None
         self.proofs: dict[Address, AccountProof] = {}
         self.access_lists: Callable[[CallRequest], tuple[tuple[AccessListEntry, ...], CallResult]]
         self.access_lists = lambda _: ((), CallResult(b"", 21_000))

@@ -17,6 +17,7 @@ from sequencer.core.block import Block, Header, PayloadAttributes, decode_header
 from sequencer.core.calls import AccountView, CallRequest, CallResult
 from sequencer.core.errors import Fatal, Rejected
 from sequencer.core.genesis import Genesis
+from sequencer.core.plain_reads import PlainReads
 from sequencer.core.ports import StateAt
 from sequencer.core.receipt import Outcome
 from sequencer.core.transaction import Transaction
@@ -145,6 +146,14 @@ class NativeEngine(NativeInspection):
 
     def call(self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float) -> CallResult:
         return CallResult(*self.ask("call", request, state_number(at), gas_cap, deadline_s))
+
+    def plain_reads(self, body: bytes, batch_limit: int) -> PlainReads | None:
+        reads: PlainReads | None = native.Engine.plain_reads(body, batch_limit)
+        return reads
+
+    def answer_plain(self, reads: PlainReads, gas_cap: int, budget_s: float, limit_bytes: int) -> bytes | None:
+        answer: bytes | None = self.ask("answer_plain", reads, gas_cap, budget_s, limit_bytes)
+        return answer
 
     def estimate(self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float) -> int | CallResult:
         answer: Any = self.ask("estimate", request, state_number(at), gas_cap, deadline_s)

@@ -61,6 +61,8 @@ class Method:
     kind: Kind = Kind.MEMORY
     inspects: bool = False
     awaits: bool = field(init=False)
+    weight: int = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "awaits", iscoroutinefunction(self.handler))
+        object.__setattr__(self, "weight", self.kind.weight)

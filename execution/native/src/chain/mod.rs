@@ -2,6 +2,7 @@
 
 mod access_list;
 mod background;
+mod brief;
 mod call;
 mod deadline;
 mod engine;
@@ -9,6 +10,7 @@ mod estimate;
 mod genesis;
 mod halt;
 mod open;
+mod plain;
 mod progress;
 mod proof;
 mod reads;
@@ -22,6 +24,7 @@ pub use engine::{Attributes, Engine, Memory, SealedBlock, Spec};
 pub use estimate::Estimate;
 pub use genesis::GenesisAccount;
 pub use open::Answer;
+pub use plain::PlainReads;
 pub use proof::AccountProof;
 pub use reads::At;
 pub use state_test::{StateTest, StateTestResult};

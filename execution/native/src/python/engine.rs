@@ -11,8 +11,8 @@ use super::convert::{Int, address, bytes, hash, logs, saturating_u64, word};
 use super::outcome::PyOutcome;
 use super::request::call_request;
 use super::transaction::{Given, refusal};
-use super::{Fatal, detached};
-use crate::chain::{At, Attributes, CallOutcome, Engine, Estimate, GenesisAccount, Spec};
+use super::{Fatal, attached, detached};
+use crate::chain::{At, Attributes, CallOutcome, Engine, Estimate, GenesisAccount, PlainReads, Spec};
 use crate::codec::header::Header;
 use crate::error::{Error, Result};
 use crate::state::{Account, fork_of};
@@ -25,6 +25,21 @@ impl PyEngine {
     fn engine(&self) -> Result<Arc<Engine>> {
         let engine = self.0.read().ok().and_then(|engine| engine.clone());
         engine.ok_or_else(|| Error::Fatal("the engine is closed".into()))
+    }
+}
+
+/// What was found in the body of a request.
+#[pyclass(frozen, name = "PlainReads", module = "rollup_sequencer_native")]
+pub struct PyPlainReads(PlainReads);
+
+#[pymethods]
+impl PyPlainReads {
+    #[getter]
+    fn method(&self) -> &'static str {
+        self.0.method()
+    }
+    fn __len__(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -230,6 +245,26 @@ impl PyEngine {
         let (request, gas_cap) = (call_request(request)?, saturating_u64(gas_cap)?);
         let outcome = detached(py, || self.engine()?.call(request, at(number), gas_cap, until(deadline_s)))?;
         call_result(py, outcome)
+    }
+
+    /// The reads in a JSON-RPC body of at most `batch_limit` calls, if it is a plain one.
+    #[staticmethod]
+    fn plain_reads(body: &[u8], batch_limit: usize) -> Option<PyPlainReads> {
+        PlainReads::of(body, batch_limit).map(PyPlainReads)
+    }
+
+    /// The encoded response to `reads`, or None for the general way to find out. Keeps Python's lock: to get it back
+    /// would take longer than the work.
+    fn answer_plain<'py>(
+        &self,
+        py: Python<'py>,
+        reads: &PyPlainReads,
+        gas_cap: u64,
+        budget_s: f64,
+        limit: usize,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let answer = attached(|| self.engine()?.answer_plain(&reads.0, gas_cap, until(budget_s), limit))?;
+        Ok(answer.map(|answer| bytes(py, &answer)))
     }
 
     /// Gas, or what `call` returns for the result that no limit avoids.

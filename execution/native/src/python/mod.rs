@@ -38,15 +38,20 @@ impl From<Error> for PyErr {
 
 /// Runs `work` without Python's lock; a panic in it is a fatal error.
 fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
-    let done = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
-    match done {
-        Ok(result) => Ok(result?),
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-            Err(Fatal::new_err(format!("the engine panicked: {text}")))
-        }
-    }
+    py.detach(|| caught(work)).map_err(PyErr::from)
+}
+
+/// Runs `work`, which takes microseconds, where it stands.
+fn attached<T>(work: impl FnOnce() -> Result<T>) -> PyResult<T> {
+    caught(work).map_err(PyErr::from)
+}
+
+fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(Error::Fatal(format!("the engine panicked: {text}")))
+    })
 }
 
 /// Registers everything in the module.
@@ -63,6 +68,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::PyEngine>()?;
     module.add_class::<ingress::PySends>()?;
     module.add_class::<ingress::PySendReader>()?;
+    module.add_class::<engine::PyPlainReads>()?;
     module.add_function(wrap_pyfunction!(transaction::recover, module)?)?;
     module.add_function(wrap_pyfunction!(transaction::decode, module)?)?;
     module.add_function(wrap_pyfunction!(batch::encode_transactions, module)?)?;
