@@ -50,7 +50,7 @@ class Witness:
 
     def execute(self, spec: ChainSpec, block: Block, *, recovered: bool = False) -> Executed:
         """Execute ``block`` on top of the engine's newest one and seal it. With ``recovered`` its transactions are
-        taken as they are, senders and all (docs/adr/007); else they are made again from their bytes.
+        taken as they are, senders and all (docs/adr/009); else they are made again from their bytes.
 
         Raises ``Fatal`` for bytes that are no transaction of this chain.
         """
