@@ -23,6 +23,7 @@ from sequencer.core.heads import Heads
 from sequencer.core.inspection import AccountProof, Inspection
 from sequencer.core.plain_reads import PlainReader
 from sequencer.core.ports import ExecutionEngine, StateAt
+from sequencer.core.simulation import SimulatedBlock, Simulation
 from sequencer.core.transaction import AccessListEntry, Transaction
 from sequencer.core.types import Address, Hash32
 from sequencer.core.views import (
@@ -207,6 +208,12 @@ class ChainView:
     ) -> tuple[tuple[AccessListEntry, ...], CallResult]:
         """``eth_createAccessList``."""
         return await self._read(self._inspecting().create_access_list, request, at, gas_cap, deadline_s)
+
+    async def simulate(
+        self, simulation: Simulation, at: StateAt, gas_cap: int, deadline_s: float
+    ) -> list[SimulatedBlock]:
+        """``eth_simulateV1``."""
+        return await self._read(self._inspecting().simulate, simulation, at, gas_cap, deadline_s)
 
     async def trace_call(
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float, options: Mapping[str, object]

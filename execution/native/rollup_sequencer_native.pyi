@@ -103,6 +103,9 @@ class Engine:
     def create_access_list(
         self, request: object, number: int | None, gas_cap: int, deadline_s: float
     ) -> tuple[list[tuple[Address, list[Hash32]]], _CallResult]: ...
+    def simulate(
+        self, request: object, number: int | None, gas_cap: int, deadline_s: float
+    ) -> list[tuple[bytes, list[tuple[bytes, int, tuple[int, ...], _CallResult]]]]: ...
     def trace_call(
         self, request: object, number: int | None, gas_cap: int, deadline_s: float, options: str
     ) -> str: ...

@@ -30,11 +30,31 @@ class AccountOverride:
     """Replaces the whole storage."""
     state_diff: Mapping[Hash32, Hash32] = field(default_factory=dict)
     """Replaces single slots."""
+    moved_to: Address | None = None
+    """Where the precompile at this address goes. Whatever else is overridden, it no longer stands here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockOverride:
+    """What a call should find instead of the real block around it; None keeps the real value.
+
+    The timestamp is in unix seconds, fees are in wei per gas and blob gas. ``parent_beacon_block_root`` is for
+    simulated blocks only.
+    """
+
+    number: int | None = None
+    timestamp: int | None = None
+    gas_limit: int | None = None
+    coinbase: Address | None = None
+    prev_randao: Hash32 | None = None
+    base_fee_per_gas: int | None = None
+    blob_base_fee: int | None = None
+    parent_beacon_block_root: Hash32 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """A message call that changes nothing. Gas and fees are None when the caller left them out."""
+    """A message call that changes nothing. Gas, fees and nonce are None when the caller left them out."""
 
     sender: Address = ZERO_ADDRESS
     to: Address | None
@@ -48,6 +68,7 @@ class CallRequest:
     access_list: tuple[AccessListEntry, ...] = ()
     authorizations: tuple[Authorization, ...] = ()
     overrides: Mapping[Address, AccountOverride] = field(default_factory=dict)
+    block: BlockOverride | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,11 @@ class Reason(StrEnum):
     NONCE_MAX = "nonce_max"
     INSUFFICIENT_FUNDS = "insufficient_funds"
     SENDER_NOT_EOA = "sender_not_eoa"
+    INVALID_OVERRIDE = "invalid_override"
+    BLOCK_GAS_LIMIT = "block_gas_limit"
+    BLOCK_NUMBER_ORDER = "block_number_order"
+    BLOCK_TIME_ORDER = "block_time_order"
+    TOO_MANY_BLOCKS = "too_many_blocks"
     ALREADY_KNOWN = "already_known"
     ACCOUNT_LIMIT = "account_limit"
     POOL_FULL = "pool_full"
@@ -73,6 +78,11 @@ TEXT: dict[Reason, str] = {
     Reason.NONCE_MAX: "nonce has max value",
     Reason.INSUFFICIENT_FUNDS: "insufficient funds for gas * price + value",
     Reason.SENDER_NOT_EOA: "sender not an eoa",
+    Reason.INVALID_OVERRIDE: "invalid override",
+    Reason.BLOCK_GAS_LIMIT: "block gas limit reached",
+    Reason.BLOCK_NUMBER_ORDER: "block numbers must be in order",
+    Reason.BLOCK_TIME_ORDER: "block timestamps must be in order",
+    Reason.TOO_MANY_BLOCKS: "too many blocks",
     Reason.ALREADY_KNOWN: "already known",
     Reason.ACCOUNT_LIMIT: "account limit exceeded",
     Reason.POOL_FULL: "txpool is full",

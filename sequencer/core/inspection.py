@@ -1,4 +1,4 @@
-"""Looking into state and executions, beyond what every engine offers: proofs, access lists, traces.
+"""Looking into state and executions, beyond what every engine offers: proofs, access lists, simulations, traces.
 
 An engine that has these methods offers the port ``Inspection``, and is found to by ``isinstance``; with any other
 engine the methods of JSON-RPC that need it do not exist.
@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from sequencer.core.calls import CallRequest, CallResult
 from sequencer.core.ports import StateAt
+from sequencer.core.simulation import SimulatedBlock, Simulation
 from sequencer.core.transaction import AccessListEntry, Transaction
 from sequencer.core.types import Address, Hash32
 
@@ -50,6 +51,13 @@ class Inspection(Protocol):
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
     ) -> tuple[tuple[AccessListEntry, ...], CallResult]:
         """What the call touches, without sender, recipient and precompiles, and the result with that list in place."""
+        ...
+
+    def simulate(self, simulation: Simulation, at: StateAt, gas_cap: int, deadline_s: float) -> list[SimulatedBlock]:
+        """Blocks that do not exist, one on top of the other, the first on the block ``at``, or in the open block's
+        place on top of what it has executed. Gas of all calls together is at most ``gas_cap``. Raises ``Rejected``
+        for a call or block that could not be, ``DeadlineExceeded``, and ``Temporary`` for a state that is not kept.
+        """
         ...
 
     def trace_call(

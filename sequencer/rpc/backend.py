@@ -17,6 +17,7 @@ from sequencer.core.heads import Heads
 from sequencer.core.inspection import AccountProof
 from sequencer.core.plain_reads import PlainReader
 from sequencer.core.ports import StateAt
+from sequencer.core.simulation import SimulatedBlock, Simulation
 from sequencer.core.transaction import AccessListEntry, Transaction
 from sequencer.core.types import Address, Hash32
 from sequencer.core.views import (
@@ -115,6 +116,9 @@ class Backend(Protocol):
     async def create_access_list(
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
     ) -> tuple[tuple[AccessListEntry, ...], CallResult]: ...
+    async def simulate(
+        self, simulation: Simulation, at: StateAt, gas_cap: int, deadline_s: float
+    ) -> list[SimulatedBlock]: ...
     async def trace_call(
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float, options: Mapping[str, object]
     ) -> str: ...

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from sequencer.core import encoding
-from sequencer.core.calls import AccountOverride, CallRequest
+from sequencer.core.calls import AccountOverride, BlockOverride, CallRequest
 from sequencer.core.errors import TEXT, Malformed, Reason
 from sequencer.core.transaction import AccessListEntry, Authorization
 from sequencer.core.types import UINT64_MAX, UINT256_MAX, ZERO_ADDRESS, Address, Hash32
 from sequencer.rpc.errors import Errors, RpcError, invalid_params
-from sequencer.rpc.params import members, quantity
+from sequencer.rpc.params import members, quantity, storage_slot
 
 _T = TypeVar("_T")
 
@@ -69,29 +69,58 @@ def call_object(value: object) -> CallObject:
         access_list=member("accessList", access_list, ()),
         authorizations=member("authorizationList", authorization_list, ()),
     )
-    for name in ("blobVersionedHashes", "blobs", "maxFeePerBlobGas"):
+    # A price for blobs alone asks for nothing.
+    for name in ("blobVersionedHashes", "blobs"):
         if fields.get(name):
             raise Malformed(f"{name}: blob transactions are not supported")
     return CallObject(request, member("chainId", _optional_wei, None), member("type", _optional_quantity, None))
 
 
-def with_overrides(request: CallRequest, overrides: dict[Address, AccountOverride] | None) -> CallRequest:
-    """The request as it runs over the overridden accounts."""
-    return replace(request, overrides=overrides) if overrides else request
+def with_overrides(
+    request: CallRequest, overrides: dict[Address, AccountOverride] | None, block: BlockOverride | None = None
+) -> CallRequest:
+    """The request as it runs over the overridden accounts, in the overridden block."""
+    return replace(request, overrides=overrides or {}, block=block) if overrides or block else request
 
 
 def state_overrides(value: object) -> dict[Address, AccountOverride]:
-    """``{address: {balance?, nonce?, code?, state?, stateDiff?}}``."""
+    """``{address: {balance?, nonce?, code?, state?, stateDiff?, movePrecompileToAddress?}}``."""
     accounts = members(value)
     if len(accounts) > OVERRIDDEN_ACCOUNTS_LIMIT:
         raise Malformed(f"more than {OVERRIDDEN_ACCOUNTS_LIMIT} overridden accounts")
     return {encoding.parse_address(address): _account_override(item) for address, item in accounts.items()}
 
 
-def no_block_overrides(value: object) -> None:
-    """Block overrides: only the empty object, because calls here always run in a real block's context."""
-    if members(value):
-        raise Malformed("block overrides are not supported")
+def block_override(value: object) -> BlockOverride:
+    """``{number?, time?, gasLimit?, feeRecipient?, prevRandao?, baseFeePerGas?, blobBaseFee?, beaconRoot?}``.
+
+    ``difficulty`` has no meaning any more and is ignored; ``withdrawals`` may only be empty.
+    """
+    fields = members(value)
+
+    def member(name: str, parse: Callable[[object], _T]) -> _T | None:
+        return _member(name, fields[name], parse) if name in fields else None
+
+    if fields.get("withdrawals"):
+        raise Malformed("withdrawals: a rollup block carries none")
+    return BlockOverride(
+        number=member("number", quantity),
+        timestamp=member("time", quantity),
+        gas_limit=member("gasLimit", quantity),
+        coinbase=member("feeRecipient", encoding.parse_address),
+        prev_randao=member("prevRandao", storage_slot),
+        base_fee_per_gas=member("baseFeePerGas", quantity),
+        blob_base_fee=member("blobBaseFee", quantity),
+        parent_beacon_block_root=member("beaconRoot", encoding.parse_hash),
+    )
+
+
+def call_block_override(value: object) -> BlockOverride:
+    """As ``block_override``, without what only means something to whole blocks. Raises ``RpcError`` for those."""
+    for name in ("beaconRoot", "withdrawals"):
+        if name in members(value):
+            raise RpcError(Errors.SERVER, f'block override "{name}" is not supported for this RPC method')
+    return block_override(value)
 
 
 def access_list(value: object) -> tuple[AccessListEntry, ...]:
@@ -124,8 +153,7 @@ def _authorization(fields: dict[str, object]) -> Authorization:
 
 def _account_override(value: object) -> AccountOverride:
     fields = members(value)
-    if "movePrecompileToAddress" in fields:
-        raise Malformed("movePrecompileToAddress is not supported")
+    moved = fields.get("movePrecompileToAddress")
     if "state" in fields and "stateDiff" in fields:
         raise Malformed("account has both 'state' and 'stateDiff'")
     return AccountOverride(
@@ -134,6 +162,7 @@ def _account_override(value: object) -> AccountOverride:
         code=_member("code", fields["code"], encoding.parse_data) if "code" in fields else None,
         state=_member("state", fields["state"], _slots) if "state" in fields else None,
         state_diff=_member("stateDiff", fields.get("stateDiff", {}), _slots),
+        moved_to=_member("movePrecompileToAddress", moved, encoding.parse_address) if moved is not None else None,
     )
 
 

@@ -41,6 +41,20 @@ class Errors(Enum):
     SYNC_NOT_READY = ErrorKind(5, "the node is not ready to process the transaction")
     SYNC_NONCE_GAP = ErrorKind(6, "nonce too high: next nonce {expected}, tx nonce {nonce}")
     PRUNED = ErrorKind(4444, "pruned history unavailable")
+    SIMULATED_NONCE_TOO_LOW = ErrorKind(-38010, "nonce too low")
+    SIMULATED_NONCE_TOO_HIGH = ErrorKind(-38011, "nonce too high")
+    SIMULATED_BASE_FEE = ErrorKind(-38012, "max fee per gas less than block base fee")
+    SIMULATED_INTRINSIC_GAS = ErrorKind(-38013, "intrinsic gas too low")
+    SIMULATED_FUNDS = ErrorKind(-38014, "insufficient funds for gas * price + value")
+    SIMULATED_BLOCK_GAS = ErrorKind(-38015, "block gas limit reached")
+    SIMULATED_BLOCK_NUMBER = ErrorKind(-38020, "block numbers must be in order")
+    SIMULATED_BLOCK_TIME = ErrorKind(-38021, "block timestamps must be in order")
+    PRECOMPILE_MOVED_TO_ITSELF = ErrorKind(-38022, "movePrecompileToAddress names the account itself")
+    PRECOMPILES_MOVED_TOGETHER = ErrorKind(-38023, "several movePrecompileToAddress name the same account")
+    SIMULATED_SENDER = ErrorKind(-38024, "sender not an eoa")
+    SIMULATED_INIT_CODE = ErrorKind(-38025, "max initcode size exceeded")
+    SIMULATION_TOO_LARGE = ErrorKind(-38026, "too many blocks")
+    SIMULATED_HALT = ErrorKind(-32015, "execution failed")
 
     @property
     def code(self) -> int:
@@ -55,6 +69,25 @@ class Errors(Enum):
 
 REASONS: Final[dict[Reason, Errors]] = dict.fromkeys(Reason, Errors.SERVER)
 """How each refusal of the core is answered: geth answers all of them with -32000 and its own words."""
+
+
+SIMULATION_REASONS: Final = {
+    Reason.NONCE_TOO_LOW: Errors.SIMULATED_NONCE_TOO_LOW,
+    Reason.NONCE_TOO_HIGH: Errors.SIMULATED_NONCE_TOO_HIGH,
+    Reason.FEE_CAP_BELOW_BASE_FEE: Errors.SIMULATED_BASE_FEE,
+    Reason.TIP_ABOVE_FEE_CAP: Errors.INVALID_PARAMS,
+    Reason.INTRINSIC_GAS: Errors.SIMULATED_INTRINSIC_GAS,
+    Reason.FLOOR_DATA_GAS: Errors.SIMULATED_INTRINSIC_GAS,
+    Reason.INSUFFICIENT_FUNDS: Errors.SIMULATED_FUNDS,
+    Reason.SENDER_NOT_EOA: Errors.SIMULATED_SENDER,
+    Reason.INIT_CODE_TOO_LARGE: Errors.SIMULATED_INIT_CODE,
+    Reason.BLOCK_GAS_LIMIT: Errors.SIMULATED_BLOCK_GAS,
+    Reason.BLOCK_NUMBER_ORDER: Errors.SIMULATED_BLOCK_NUMBER,
+    Reason.BLOCK_TIME_ORDER: Errors.SIMULATED_BLOCK_TIME,
+    Reason.TOO_MANY_BLOCKS: Errors.SIMULATION_TOO_LARGE,
+    Reason.INVALID_OVERRIDE: Errors.SERVER,
+}
+"""How ``eth_simulateV1`` answers refusals, which have codes of their own there; any other is an internal error."""
 
 
 class RpcError(Exception):

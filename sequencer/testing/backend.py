@@ -20,6 +20,7 @@ from sequencer.core.inspection import AccountProof, SlotProof
 from sequencer.core.keccak import EMPTY_HASH, EMPTY_TRIE_ROOT
 from sequencer.core.plain_reads import PlainReader
 from sequencer.core.ports import StateAt
+from sequencer.core.simulation import SimulatedBlock, Simulation
 from sequencer.core.transaction import AccessListEntry, Transaction, decode, recover
 from sequencer.core.types import ZERO_HASH, Address, Hash32
 from sequencer.core.views import (
@@ -56,6 +57,8 @@ class MemoryBackend:
         self.proofs: dict[Address, AccountProof] = {}
         self.access_lists: Callable[[CallRequest], tuple[tuple[AccessListEntry, ...], CallResult]]
         self.access_lists = lambda _: ((), CallResult(b"", 21_000))
+        self.simulations: list[Simulation] = []
+        self.simulated: Callable[[Simulation], list[SimulatedBlock]] = lambda _: []
         self.trace = '{"gas":21000,"failed":false,"returnValue":"","structLogs":[]}'
         """What every trace is."""
         self.trace_options: list[Mapping[str, object]] = []
@@ -212,6 +215,14 @@ class MemoryBackend:
         """What ``access_lists`` says."""
         self._check_state()
         return self.access_lists(request)
+
+    async def simulate(
+        self, simulation: Simulation, at: StateAt, gas_cap: int, deadline_s: float
+    ) -> list[SimulatedBlock]:
+        """What ``simulated`` says."""
+        self._check_state()
+        self.simulations.append(simulation)
+        return self.simulated(simulation)
 
     async def trace_call(
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float, options: Mapping[str, object]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from execution.evm.reference import halts, transition
 from execution.evm.reference.rules import Rules
@@ -125,12 +125,55 @@ def _fees(request: CallRequest) -> tuple[int, int]:
 
 def _world(request: CallRequest, around: Surroundings) -> World:
     """A fresh world with the overrides in it. Without a price there is no base fee either, as in geth."""
-    context = around.context if any(_fees(request)) else replace(around.context, base_fee_per_gas=0)
+    context = _context(request, around.context)
     world = World(around.source, context, around.rules.precompiles)
+    world.blocks_below = around.context.block_number
+    world.moved_precompiles = _moved_precompiles(request.overrides, around.rules.precompiles)
     for address, override in request.overrides.items():
         _override(world, address, override)
     world.forget_undo()
     return world
+
+
+def _context(request: CallRequest, real: ExecutionContext) -> ExecutionContext:
+    block = request.block
+    context = real
+    if block is not None:
+        wanted: dict[str, Any] = {
+            "block_number": block.number,
+            "timestamp": block.timestamp,
+            "gas_limit": block.gas_limit,
+            "coinbase": block.coinbase,
+            "mix_hash": block.prev_randao,
+            "base_fee_per_gas": block.base_fee_per_gas,
+            "blob_base_fee": block.blob_base_fee,
+        }
+        context = replace(real, **{name: value for name, value in wanted.items() if value is not None})
+    return context if any(_fees(request)) else replace(context, base_fee_per_gas=0)
+
+
+def _moved_precompiles(
+    overrides: Mapping[Address, AccountOverride], precompiles: frozenset[bytes]
+) -> dict[bytes, bytes | None]:
+    """Where which precompile answers. As in geth, an override of any kind makes a precompile's address an ordinary
+    account. Raises ``Rejected`` for moves that cannot be."""
+    moved: dict[bytes, bytes | None] = {address: None for address in overrides if address in precompiles}
+    for address, override in overrides.items():
+        target = override.moved_to
+        if target is None:
+            continue
+        if address not in precompiles:
+            raise _refused(f"account {transition.checksum(address)} is not a precompile")
+        if target in overrides:
+            raise _refused(f"account {transition.checksum(target)} is already overridden")
+        if target in moved:
+            raise _refused(f"account {transition.checksum(target)} has already been overridden by a precompile")
+        moved[target] = address
+    return moved
+
+
+def _refused(detail: str) -> Rejected:
+    return Rejected(Reason.INVALID_OVERRIDE, detail)
 
 
 def _override(world: World, address: Address, override: AccountOverride) -> None:

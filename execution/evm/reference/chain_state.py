@@ -5,7 +5,7 @@ be asked about or returned to is a root: ``pending`` is the newest one, a mark i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from execution.evm.reference import transition
 from execution.evm.reference.genesis_state import write_accounts
@@ -22,7 +22,7 @@ from sequencer.core.genesis import Genesis
 from sequencer.core.keccak import keccak256
 from sequencer.core.ports import StateAt
 from sequencer.core.receipt import ExecutedOutcome, outcome
-from sequencer.core.types import Address, Hash32
+from sequencer.core.types import ZERO_HASH, Address, Hash32
 
 SYSTEM_ADDRESS = Address(b"\xff" * 19 + b"\xfe")
 BEACON_ROOTS = Address(bytes.fromhex("000f3df6d732807ef1319fb7b8bb8522d0beac02"))
@@ -215,23 +215,25 @@ class ChainState:
 
     # ------------------------------------------------------------------------------- reading
 
-    def read_point(self, at: StateAt) -> ReadPoint:
-        """Where to look for the state ``at``. Raises ``Temporary`` for a block that is not known."""
+    def read_point(self, at: StateAt, timestamp: int | None = None) -> ReadPoint:
+        """Where to look for the state ``at``, under the rules of another time if one is given. Raises ``Temporary``
+        for a block that is not known."""
         pending = self._pending
         if pending is None:
             raise Temporary("the state is not open yet")
-        if at == "pending":
-            return pending
-        return self._point_after(self._header(at))
+        point = pending if at == "pending" else self._point_after(self._header(at))
+        return point if timestamp is None else replace(point, fork=self._rules_at(timestamp).fork)
 
     def view(self, root: bytes) -> StateView:
         """The state with this root."""
         return StateView(self.tries, root, self.hash_of)
 
     def hash_of(self, number: int) -> Hash32:
-        """The hash of a sealed block."""
-        sealed = self._sealed.get(number)
-        return sealed.hash if sealed is not None else keccak256(self._store.header(number) or b"")
+        """The hash of a sealed block, zero for one that is not there."""
+        if (sealed := self._sealed.get(number)) is not None:
+            return sealed.hash
+        header = self._store.header(number)
+        return ZERO_HASH if header is None else keccak256(header)
 
     # ------------------------------------------------------------------------------- helpers
 

@@ -125,10 +125,12 @@ class _Corrections(BaseComputation):
     ) -> ComputationAPI:
         with cls(state, message, transaction_context) as computation:
             world = cast("_Corrections", computation).world
+            # Overrides of a call may have put other precompiles at an address, or none.
+            code_address = world.moved_precompiles.get(message.code_address, message.code_address)
             computation.contracts_created = world.created  # type: ignore[assignment]
             if message.is_create:
                 world.mark_created(message.storage_address)
-            precompile = cls._precompiles.get(message.code_address)
+            precompile = cls._precompiles.get(cast("Any", code_address))
             if precompile is None:
                 cast("_Corrections", computation).run()
             elif not message.is_delegation:

@@ -82,7 +82,8 @@ class ReadWorker:
 
     def handle(self, method: str, request: CallRequest, at: StateAt, gas_cap: int) -> int | CallResult:
         """One request of the parent."""
-        self._state.send(("read_point", at))
+        timestamp = None if request.block is None else request.block.timestamp
+        self._state.send(("read_point", at, timestamp))
         point: ReadPoint = value_of(self._state.recv())
         if self._memory.root != point.root:
             self._memory.root = point.root

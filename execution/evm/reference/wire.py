@@ -14,7 +14,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, Final, Literal
 
-from sequencer.core.calls import AccountOverride, CallRequest
+from sequencer.core.calls import CallRequest
 from sequencer.core.errors import Fatal, Reason, Rejected, SequencerError, Temporary
 from sequencer.core.receipt import ExecutedOutcome, Log
 from sequencer.core.transaction import Transaction
@@ -111,12 +111,10 @@ def portable(request: CallRequest) -> CallRequest:
     if not request.overrides:
         return request
     overrides = {
-        address: AccountOverride(
-            override.balance_wei,
-            override.nonce,
-            override.code,
-            None if override.state is None else dict(override.state),
-            dict(override.state_diff),
+        address: replace(
+            override,
+            state=None if override.state is None else dict(override.state),
+            state_diff=dict(override.state_diff),
         )
         for address, override in request.overrides.items()
     }

@@ -103,8 +103,8 @@ class Reads:
         root, tries = account.storage_root, self._chain.tries
         return [tries.slot(root, int.from_bytes(slot, "big")).to_bytes(32, "big") for slot in slots]
 
-    def do_read_point(self, at: StateAt) -> ReadPoint:
-        return self._chain.read_point(at)
+    def do_read_point(self, at: StateAt, timestamp: int | None) -> ReadPoint:
+        return self._chain.read_point(at, timestamp)
 
     def do_account_at(self, root: bytes, address: bytes) -> Account | None:
         return self._chain.tries.account(root, address)

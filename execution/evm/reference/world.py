@@ -115,6 +115,10 @@ class World:
         self.base_fee = context.base_fee_per_gas
         self.blob_base_fee = context.blob_base_fee
         self._precompiles = precompiles
+        self.blocks_below = context.block_number
+        """Blocks from this number on are not there, whatever an override says."""
+        self.moved_precompiles: dict[bytes, bytes | None] = {}
+        """Which precompile stands at an address instead of its own, if any."""
 
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
         self._accounts: dict[bytes, Account | None] = {}
@@ -342,7 +346,7 @@ class World:
 
     def get_ancestor_hash(self, block_number: int) -> bytes:
         """The hash of one of the 256 blocks before this one, or zero (BLOCKHASH)."""
-        if 0 < self.block_number - block_number <= 256:
+        if 0 < self.block_number - block_number <= 256 and block_number < self.blocks_below:
             return self._source.block_hash(block_number)
         return ZERO_HASH
 

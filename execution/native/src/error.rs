@@ -59,6 +59,11 @@ pub mod reason {
     pub const NONCE_MAX: &str = "nonce_max";
     pub const INSUFFICIENT_FUNDS: &str = "insufficient_funds";
     pub const SENDER_NOT_EOA: &str = "sender_not_eoa";
+    pub const INVALID_OVERRIDE: &str = "invalid_override";
+    pub const BLOCK_GAS_LIMIT: &str = "block_gas_limit";
+    pub const BLOCK_NUMBER_ORDER: &str = "block_number_order";
+    pub const BLOCK_TIME_ORDER: &str = "block_time_order";
+    pub const TOO_MANY_BLOCKS: &str = "too_many_blocks";
 }
 
 impl fmt::Display for Error {

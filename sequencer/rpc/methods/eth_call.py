@@ -1,10 +1,10 @@
 """``eth_call`` and ``eth_estimateGas``."""
 
-from sequencer.core.calls import AccountOverride, CallRequest, CallResult
+from sequencer.core.calls import AccountOverride, BlockOverride, CallRequest, CallResult
 from sequencer.core.encoding import data, quantity
 from sequencer.core.types import Address
 from sequencer.rpc.block_id import BlockId, Tag, block_id
-from sequencer.rpc.call_object import CallObject, call_object, no_block_overrides, state_overrides, with_overrides
+from sequencer.rpc.call_object import CallObject, call_block_override, call_object, state_overrides, with_overrides
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.errors import Errors, RpcError
 from sequencer.rpc.methods.eth_state import kept_history, read_at
@@ -18,11 +18,11 @@ async def call(
     wanted: CallObject,
     block: BlockId,
     overrides: dict[Address, AccountOverride] | None,
-    _block_overrides: None,
+    block_override: BlockOverride | None,
 ) -> str:
     """The output of a message call. Raises ``RpcError`` 3 with the revert data when it reverts."""
     backend, config = chain.backend, chain.config
-    request = with_overrides(wanted.checked(backend.spec.chain_id), overrides)
+    request = with_overrides(wanted.checked(backend.spec.chain_id), overrides, block_override)
     with kept_history():
         at = read_at(chain, block)
         result = await backend.call(request, at, config.call_gas_cap, config.call_timeout_s)
@@ -35,10 +35,10 @@ async def estimate_gas(
     wanted: CallObject,
     block: BlockId,
     overrides: dict[Address, AccountOverride] | None,
-    _block_overrides: None,
+    block_override: BlockOverride | None,
 ) -> str:
     """The least gas limit with which the transaction succeeds."""
-    request = with_overrides(wanted.checked(chain.backend.spec.chain_id), overrides)
+    request = with_overrides(wanted.checked(chain.backend.spec.chain_id), overrides, block_override)
     return quantity(await required_gas(chain, request, block))
 
 
@@ -72,7 +72,7 @@ def _parameters(block: Tag) -> tuple[Parameter, ...]:
         Parameter("transaction", call_object),
         optional("block", block_id, block),
         optional("stateOverrides", state_overrides),
-        optional("blockOverrides", no_block_overrides),
+        optional("blockOverrides", call_block_override),
     )
 
 

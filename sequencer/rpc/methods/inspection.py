@@ -6,12 +6,12 @@ from typing import Final
 import orjson
 
 from sequencer.core.block import Block
-from sequencer.core.calls import AccountOverride
+from sequencer.core.calls import AccountOverride, BlockOverride
 from sequencer.core.encoding import data, parse_address, parse_hash, quantity
 from sequencer.core.errors import Malformed
 from sequencer.core.types import Address, Hash32
 from sequencer.rpc.block_id import BlockId, ByHash, Tag, block_id, block_number_or_tag, find, sealed_number
-from sequencer.rpc.call_object import CallObject, call_object, no_block_overrides, state_overrides, with_overrides
+from sequencer.rpc.call_object import CallObject, call_block_override, call_object, state_overrides, with_overrides
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.errors import Errors, RpcError
 from sequencer.rpc.methods.eth_state import SLOTS_LIMIT, kept_history, read_at
@@ -25,13 +25,19 @@ TRACERS: Final = ("callTracer", "prestateTracer")
 
 
 class TraceOptions:
-    """What to record, in geth's words, and the state overrides that ``debug_traceCall`` takes beside it."""
+    """What to record, in geth's words, and the overrides that ``debug_traceCall`` takes beside it."""
 
-    __slots__ = ("members", "overrides")
+    __slots__ = ("block", "members", "overrides")
 
-    def __init__(self, options: dict[str, object], overrides: dict[Address, AccountOverride] | None = None) -> None:
+    def __init__(
+        self,
+        options: dict[str, object],
+        overrides: dict[Address, AccountOverride] | None = None,
+        block: BlockOverride | None = None,
+    ) -> None:
         self.members = options
         self.overrides = overrides
+        self.block = block
 
     def check(self) -> None:
         """Raises ``RpcError`` for a tracer that is not there."""
@@ -132,7 +138,7 @@ async def trace_call(chain: ServedChain, wanted: CallObject, block: BlockId, opt
     """What a call would do."""
     options.check()
     backend, config = chain.backend, chain.config
-    request = with_overrides(wanted.checked(backend.spec.chain_id), options.overrides)
+    request = with_overrides(wanted.checked(backend.spec.chain_id), options.overrides, options.block)
     with kept_history():
         at = read_at(chain, block)
         trace = await backend.trace_call(request, at, config.call_gas_cap, config.trace_timeout_s, options.members)
@@ -169,7 +175,7 @@ def trace_options(value: object) -> TraceOptions:
     """The parsed options. What cannot be honoured is refused, ``timeout`` and ``reexec`` are left to the node."""
     fields = members(value)
     overrides = state_overrides(fields["stateOverrides"]) if "stateOverrides" in fields else None
-    no_block_overrides(fields.get("blockOverrides", {}))
+    block = call_block_override(fields["blockOverrides"]) if "blockOverrides" in fields else None
     options: dict[str, object] = {name: boolean(fields[name]) for name in _SWITCHES if name in fields}
     if "limit" in fields:
         options["limit"] = loose_integer(fields["limit"])
@@ -179,7 +185,7 @@ def trace_options(value: object) -> TraceOptions:
         options["tracer"] = fields["tracer"]
     if "tracerConfig" in fields:
         options["tracerConfig"] = members(fields["tracerConfig"])
-    return TraceOptions(options, overrides)
+    return TraceOptions(options, overrides, block)
 
 
 _ADDRESS = Parameter("address", parse_address)

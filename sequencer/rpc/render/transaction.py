@@ -64,7 +64,8 @@ def _body(transaction: Transaction, gas_price: int) -> Json:
     if kind == 0:
         chain_id = transaction.chain_id
         if chain_id is None:
-            fields["v"] = quantity(27 + transaction.y_parity)
+            signed = transaction.r or transaction.s
+            fields["v"] = quantity(27 + transaction.y_parity if signed else 0)
         else:
             fields["chainId"] = quantity(chain_id)
             fields["v"] = quantity(35 + 2 * chain_id + transaction.y_parity)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from sequencer.core.calls import AccountOverride, CallRequest, CallResult
+from sequencer.core.calls import AccountOverride, BlockOverride, CallRequest, CallResult
 from sequencer.core.errors import DeadlineExceeded, Reason, Rejected, Temporary
 from sequencer.core.transaction import AccessListEntry
 from sequencer.core.types import Address, Hash32
@@ -156,6 +156,87 @@ def test_overrides_replace_balance_nonce_code_and_storage(chain: Chain) -> None:
     assert run(chain, sender=STRANGER, to=load, value=ETHER, data=seven, overrides=code).output == word(77)
     assert loaded(seven, AccountOverride(nonce=5)) == 77
     assert chain.call("LOAD", word(8)).output == word(0), "an override lasts for its call"
+
+
+def test_overrides_replace_the_block(chain: Chain) -> None:
+    chain.block()
+    block = BlockOverride(
+        number=5,
+        timestamp=1_700_000_099,
+        gas_limit=77,
+        coinbase=STRANGER,
+        prev_randao=Hash32(word(6)),
+        base_fee_per_gas=8,
+        blob_base_fee=9,
+    )
+    wallet = chain.users[1].address
+    result = chain.call("ENVIRONMENT", at=1, block=block, sender=wallet, max_fee_per_gas=10, gas_limit=100_000)
+    expected = (STRANGER, 1_700_000_099, 5, 6, 77, chain.genesis.spec.chain_id, 8, 8)
+    assert result.output[: 32 * 8] == words(*expected)
+    blob_base_fee = {CONTRACTS["LOAD"]: AccountOverride(code=bytes.fromhex("4a5f5260205ff3"))}
+    assert run(chain, to=CONTRACTS["LOAD"], block=block, overrides=blob_base_fee).output == word(9)
+    # Without a price there is no base fee, overridden or not.
+    assert chain.call("ENVIRONMENT", at=1, block=block).output[32 * 6 : 32 * 7] == word(0)
+    assert isinstance(estimate(chain, to=CONTRACTS["ENVIRONMENT"], block=BlockOverride(number=9)), int)
+
+
+def test_an_overridden_number_makes_no_blocks(chain: Chain) -> None:
+    genesis_hash = chain.head.hash
+    one = chain.block().header.hash
+    chain.block()
+    block = BlockOverride(number=9)
+    for number, expected in ((0, genesis_hash), (1, one), (2, bytes(32)), (5, bytes(32))):
+        assert chain.call("BLOCK_HASH", word(number), at=2, block=block).output == expected
+    # Seen from block 1, block 1 itself and all after it are not there.
+    assert chain.call("BLOCK_HASH", word(1), at=1, block=block).output == bytes(32)
+    assert chain.call("BLOCK_HASH", word(0), at=1, block=block).output == genesis_hash
+
+
+IDENTITY = Address(bytes(19) + b"\x04")
+
+
+def test_precompiles_move_and_make_room(chain: Chain) -> None:
+    assert run(chain, to=IDENTITY, data=b"abc").output == b"abc"
+    moved = {IDENTITY: AccountOverride(moved_to=STRANGER)}
+    assert run(chain, to=STRANGER, data=b"abc", overrides=moved).output == b"abc"
+    assert run(chain, to=IDENTITY, data=b"abc", overrides=moved).output == b""
+    code = {
+        IDENTITY: AccountOverride(code=bytecode.LOAD, moved_to=STRANGER, state_diff={Hash32(word(1)): Hash32(word(2))})
+    }
+    assert run(chain, to=IDENTITY, data=word(1), overrides=code).output == word(2)
+    assert run(chain, to=STRANGER, data=b"abc", overrides=code).output == b"abc"
+    onto_another = {IDENTITY: AccountOverride(moved_to=Address(bytes(19) + b"\x02"))}
+    assert run(chain, to=Address(bytes(19) + b"\x02"), data=b"abc", overrides=onto_another).output == b"abc"
+    nested = words(STRANGER, 5, 6)
+    assert chain.call("FORWARD", nested, overrides=moved).succeeded
+    assert run(chain, to=IDENTITY, data=b"abc").output == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (
+            {STRANGER: AccountOverride(moved_to=IDENTITY)},
+            "0x5E5E5e5e5e5e5E5E5e5E5E5e5e5E5E5E5E5e5e5E is not a precompile",
+        ),
+        (
+            {IDENTITY: AccountOverride(moved_to=STRANGER), STRANGER: AccountOverride(balance_wei=1)},
+            "0x5E5E5e5e5e5e5E5E5e5E5E5e5e5E5E5E5E5e5e5E is already overridden",
+        ),
+        (
+            {
+                IDENTITY: AccountOverride(moved_to=STRANGER),
+                Address(bytes(19) + b"\x02"): AccountOverride(moved_to=STRANGER),
+            },
+            "0x5E5E5e5e5e5e5E5E5e5E5E5e5e5E5E5E5E5e5e5E has already been overridden by a precompile",
+        ),
+    ],
+)
+def test_precompiles_that_cannot_move(chain: Chain, overrides: dict[Address, AccountOverride], words: str) -> None:
+    with pytest.raises(Rejected, match="invalid override") as refused:
+        run(chain, to=STRANGER, overrides=overrides)
+    assert refused.value.reason is Reason.INVALID_OVERRIDE
+    assert refused.value.detail.lower() == f"account {words}".lower()
 
 
 def test_a_call_that_takes_too_long_is_stopped_and_the_next_one_works(chain: Chain) -> None:

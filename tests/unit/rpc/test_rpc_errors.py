@@ -31,6 +31,20 @@ from tests.unit.rpc.sample_chain import dispatcher, sample_backend, signed
         (Errors.SYNC_NOT_READY, 5),
         (Errors.SYNC_NONCE_GAP, 6),
         (Errors.PRUNED, 4444),
+        (Errors.SIMULATED_NONCE_TOO_LOW, -38010),
+        (Errors.SIMULATED_NONCE_TOO_HIGH, -38011),
+        (Errors.SIMULATED_BASE_FEE, -38012),
+        (Errors.SIMULATED_INTRINSIC_GAS, -38013),
+        (Errors.SIMULATED_FUNDS, -38014),
+        (Errors.SIMULATED_BLOCK_GAS, -38015),
+        (Errors.SIMULATED_BLOCK_NUMBER, -38020),
+        (Errors.SIMULATED_BLOCK_TIME, -38021),
+        (Errors.PRECOMPILE_MOVED_TO_ITSELF, -38022),
+        (Errors.PRECOMPILES_MOVED_TOGETHER, -38023),
+        (Errors.SIMULATED_SENDER, -38024),
+        (Errors.SIMULATED_INIT_CODE, -38025),
+        (Errors.SIMULATION_TOO_LARGE, -38026),
+        (Errors.SIMULATED_HALT, -32015),
     ],
 )
 def test_codes(kind: Errors, code: int) -> None:
@@ -39,7 +53,7 @@ def test_codes(kind: Errors, code: int) -> None:
 
 
 def test_every_kind_is_in_the_table_above() -> None:
-    assert len(Errors) == 18
+    assert len(Errors) == 32
 
 
 @pytest.mark.parametrize("reason", Reason)

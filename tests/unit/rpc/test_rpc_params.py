@@ -219,7 +219,7 @@ async def test_overrides_reach_the_engine() -> None:
         {ADDRESS: []},
         {ADDRESS: {"balance": "5"}},
         {ADDRESS: {"state": {}, "stateDiff": {}}},
-        {ADDRESS: {"movePrecompileToAddress": ADDRESS}},
+        {ADDRESS: {"movePrecompileToAddress": "0x1"}},
         {ADDRESS: {"state": {"0x1": HASH}}},
     ],
 )

@@ -33,7 +33,7 @@ impl Engine {
         let gas_limit = request.gas_limit.map_or(gas_cap, |limit| limit.min(gas_cap));
         let around = self.view(at)?;
         let mut list = transact::access_list(&request.access_list);
-        let mut caller = Caller::new(&mut request, around, self.spec()?.chain_id, deadline)?;
+        let mut caller = Caller::new(&mut request, around, self.spec()?, deadline)?;
         let mut runs = 0;
         loop {
             let inspector = AccessListInspector::new(list.clone());

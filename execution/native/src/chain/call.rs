@@ -12,9 +12,11 @@ use revm::primitives::TxKind;
 use revm::primitives::hardfork::SpecId;
 use revm::state::EvmState;
 
+use super::block_override::BlockOverride;
 use super::deadline::Deadline;
-use super::engine::Engine;
+use super::engine::{Engine, Spec};
 use super::halt;
+use super::precompiles::Precompiles;
 use super::reads::At;
 use super::transact::{
     Surroundings, access_list, authorization_list, check_base_fee, failure, refusal_of, surroundings,
@@ -39,6 +41,9 @@ pub struct CallRequest {
     /// Who signed each authorization.
     pub authorities: Vec<Option<Address>>,
     pub overrides: Vec<(Address, Override)>,
+    pub block: BlockOverride,
+    /// Only simulations look at it.
+    pub nonce: Option<u64>,
 }
 
 impl CallRequest {
@@ -82,6 +87,7 @@ pub struct Caller<'a> {
     database: Option<StateDb>,
     block: BlockEnv,
     fork: SpecId,
+    precompiles: Precompiles,
     chain_id: u64,
     deadline: Instant,
 }
@@ -90,11 +96,17 @@ impl<'a> Caller<'a> {
     pub fn new(
         request: &'a mut CallRequest,
         around: (View, BlockEnv, SpecId),
-        chain_id: u64,
+        spec: &Spec,
         deadline: Instant,
     ) -> Result<Self> {
-        let (view, mut block, fork) = around;
+        let (view, mut block, mut fork) = around;
         let mut database = StateDb::new(view, Hot::default());
+        database.blocks_below = block.number.saturating_to();
+        request.block.apply(&mut block);
+        if let Some(timestamp) = request.block.timestamp {
+            fork = spec.fork_at(timestamp);
+        }
+        let precompiles = Precompiles::under(&request.overrides, fork)?;
         for (address, with) in std::mem::take(&mut request.overrides) {
             database.replace(address, with)?;
         }
@@ -103,7 +115,8 @@ impl<'a> Caller<'a> {
             // Without a price there is no base fee either, so that the sender need not pay.
             block.basefee = 0;
         }
-        Ok(Self { request, database: Some(database), block, fork, chain_id, deadline })
+        let (database, chain_id) = (Some(database), spec.chain_id);
+        Ok(Self { request, database, block, fork, precompiles, chain_id, deadline })
     }
 
     pub fn block_gas_limit(&self) -> u64 {
@@ -138,7 +151,8 @@ impl<'a> Caller<'a> {
         context.cfg.disable_eip3607 = true;
         context.cfg.disable_block_gas_limit = true;
         context.cfg.tx_gas_limit_cap = Some(u64::MAX);
-        let mut evm = context.build_mainnet_with_inspector((deadline, inspector));
+        let mut evm =
+            context.build_mainnet_with_inspector((deadline, inspector)).with_precompiles(self.precompiles.clone());
         let result = evm.inspect_one_tx(environment);
         let state = evm.finalize();
         let (Deadline { passed, opcode, stack_size, .. }, inspector) = evm.inspector;
@@ -205,7 +219,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-fn outcome(result: ExecutionResult, opcode: u8, stack_size: usize) -> CallOutcome {
+pub fn outcome(result: ExecutionResult, opcode: u8, stack_size: usize) -> CallOutcome {
     let gas_used = result.tx_gas_used();
     let gas_refunded = result.gas().final_refunded();
     let base = CallOutcome { gas_used, gas_refunded, ..CallOutcome::default() };
@@ -227,6 +241,6 @@ impl Engine {
     pub fn call(&self, mut request: CallRequest, at: At, gas_cap: u64, deadline: Instant) -> Result<CallOutcome> {
         let gas_limit = request.gas_limit.map_or(gas_cap, |limit| limit.min(gas_cap));
         let around = self.view(at)?;
-        Caller::new(&mut request, around, self.spec()?.chain_id, deadline)?.run(gas_limit)
+        Caller::new(&mut request, around, self.spec()?, deadline)?.run(gas_limit)
     }
 }

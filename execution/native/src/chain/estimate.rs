@@ -30,7 +30,7 @@ impl Engine {
         let (_, fee_cap) = request.fees();
         let (sender, to, value) = (request.sender, request.to, request.value);
         let no_data = request.data.is_empty();
-        let mut caller = Caller::new(&mut request, around, self.spec()?.chain_id, deadline)?;
+        let mut caller = Caller::new(&mut request, around, self.spec()?, deadline)?;
 
         let mut high = asked.filter(|gas| *gas >= TRANSACTION_GAS).unwrap_or(caller.block_gas_limit());
         if !fee_cap.is_zero() {

@@ -2,6 +2,7 @@
 
 mod access_list;
 mod background;
+mod block_override;
 mod brief;
 mod call;
 mod deadline;
@@ -11,14 +12,18 @@ mod genesis;
 mod halt;
 mod open;
 mod plain;
+mod precompiles;
 mod progress;
 mod proof;
 mod reads;
+mod simulate;
 mod state_test;
 mod trace;
 mod transact;
+mod transfers;
 
 pub use access_list::AccessListOutcome;
+pub use block_override::BlockOverride;
 pub use call::{CallOutcome, CallRequest};
 pub use engine::{Attributes, Engine, Memory, SealedBlock, Spec};
 pub use estimate::Estimate;
@@ -27,5 +32,6 @@ pub use open::Answer;
 pub use plain::PlainReads;
 pub use proof::AccountProof;
 pub use reads::At;
+pub use simulate::{BlockCalls, FeeRule, SimulatedBlock, SimulatedCall, Simulation};
 pub use state_test::{StateTest, StateTestResult};
 pub use transact::Executed;

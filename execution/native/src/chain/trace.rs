@@ -144,7 +144,7 @@ impl Engine {
         let tracer = Tracer::parse(options)?;
         let gas_limit = request.gas_limit.map_or(gas_cap, |limit| limit.min(gas_cap));
         let around = self.view(at)?;
-        let mut caller = Caller::new(&mut request, around, self.spec()?.chain_id, deadline)?;
+        let mut caller = Caller::new(&mut request, around, self.spec()?, deadline)?;
         let run = caller.inspect(gas_limit, None, tracer.deadline(deadline), tracer.inspector()?)?;
         let result = ResultAndState::new(run.result, run.state);
         tracer.render(run.inspector, result, gas_limit, caller.database()?)

@@ -110,14 +110,7 @@ fn check_sender(
     code_size: usize,
     fork: SpecId,
 ) -> Result<(), Refusal> {
-    let nonce = transaction.nonce;
-    if nonce != next_nonce {
-        let reason = if nonce > next_nonce { reason::NONCE_TOO_HIGH } else { reason::NONCE_TOO_LOW };
-        return Err(Refusal::new(reason, format!("address {sender}, tx: {nonce} state: {next_nonce}")));
-    }
-    if nonce == u64::MAX {
-        return Err(Refusal::new(reason::NONCE_MAX, format!("address {sender}, nonce: {nonce}")));
-    }
+    check_nonce(transaction, sender, next_nonce)?;
     if fork >= SpecId::OSAKA && transaction.gas_limit > TRANSACTION_GAS_LIMIT_CAP {
         let limit = transaction.gas_limit;
         let detail = format!("transaction gas limit too high (cap: {TRANSACTION_GAS_LIMIT_CAP}, tx: {limit})");
@@ -125,6 +118,18 @@ fn check_sender(
     }
     if code_size > 0 {
         return Err(Refusal::new(reason::SENDER_NOT_EOA, format!("address {sender}, len(code): {code_size}")));
+    }
+    Ok(())
+}
+
+pub(super) fn check_nonce(transaction: &Transaction, sender: &Address, next_nonce: u64) -> Result<(), Refusal> {
+    let nonce = transaction.nonce;
+    if nonce != next_nonce {
+        let reason = if nonce > next_nonce { reason::NONCE_TOO_HIGH } else { reason::NONCE_TOO_LOW };
+        return Err(Refusal::new(reason, format!("address {sender}, tx: {nonce} state: {next_nonce}")));
+    }
+    if nonce == u64::MAX {
+        return Err(Refusal::new(reason::NONCE_MAX, format!("address {sender}, nonce: {nonce}")));
     }
     Ok(())
 }
@@ -138,7 +143,7 @@ fn check_chain(transaction: &Transaction, chain_id: u64) -> Result<(), Refusal> 
     }
 }
 
-fn check_fees(transaction: &Transaction, sender: &Address, base_fee: u64) -> Result<(), Refusal> {
+pub(super) fn check_fees(transaction: &Transaction, sender: &Address, base_fee: u64) -> Result<(), Refusal> {
     let (tip, cap) = (transaction.max_priority_fee, transaction.max_fee);
     if cap < tip {
         let detail = format!("address {sender}, maxPriorityFeePerGas: {tip}, maxFeePerGas: {cap}");
@@ -180,7 +185,7 @@ fn check_type(transaction: &Transaction, sender: &Address, fork: SpecId, block: 
     }
 }
 
-fn check_funds(transaction: &Transaction, sender: &Address, balance: U256) -> Result<(), Refusal> {
+pub(super) fn check_funds(transaction: &Transaction, sender: &Address, balance: U256) -> Result<(), Refusal> {
     let Some(want) = transaction.cost() else {
         let detail = format!("address {sender} required balance exceeds 256 bits");
         return Err(Refusal::new(reason::INSUFFICIENT_FUNDS, detail));
@@ -192,7 +197,7 @@ fn check_funds(transaction: &Transaction, sender: &Address, balance: U256) -> Re
     Ok(())
 }
 
-fn check_gas(transaction: &Transaction, available: u64, fork: SpecId) -> Result<(), Refusal> {
+pub(super) fn check_gas(transaction: &Transaction, available: u64, fork: SpecId) -> Result<(), Refusal> {
     let limit = transaction.gas_limit;
     if limit > available {
         return Err(Refusal::new(reason::GAS_LIMIT_REACHED, ""));

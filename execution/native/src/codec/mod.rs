@@ -4,3 +4,4 @@ pub mod header;
 pub mod receipt;
 pub mod rlp;
 pub mod transaction;
+mod unsigned;

@@ -10,6 +10,7 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 use super::convert::{Int, address, bytes, hash, logs, saturating_u64, word};
 use super::outcome::PyOutcome;
 use super::request::call_request;
+use super::simulate::{simulated, simulation};
 use super::transaction::{Given, refusal};
 use super::{Fatal, attached, detached};
 use crate::chain::{At, Attributes, CallOutcome, Engine, Estimate, GenesisAccount, PlainReads, Spec};
@@ -63,7 +64,7 @@ pub fn genesis_account(account: AccountFields) -> PyResult<GenesisAccount> {
     Ok(GenesisAccount { address: address(&owner)?, balance: balance.0, nonce, code: code.into(), storage: slots })
 }
 
-fn call_result(py: Python<'_>, outcome: CallOutcome) -> PyResult<Bound<'_, PyTuple>> {
+pub fn call_result(py: Python<'_>, outcome: CallOutcome) -> PyResult<Bound<'_, PyTuple>> {
     let events = logs(py, &outcome.logs)?;
     (bytes(py, &outcome.output), outcome.gas_used, outcome.reverted, outcome.halt, events).into_pyobject(py)
 }
@@ -362,6 +363,21 @@ impl PyEngine {
             let decoded = given.into_iter().map(Given::decoded).collect::<Result<Vec<_>>>()?;
             self.engine()?.trace_block(number, &decoded, first..stop, until(deadline_s), options)
         })
+    }
+
+    /// Blocks on top of one another that do not exist (`eth_simulateV1`).
+    #[allow(clippy::type_complexity)]
+    fn simulate<'py>(
+        &self,
+        py: Python<'py>,
+        request: &Bound<'py, PyAny>,
+        number: Option<u64>,
+        gas_cap: &Bound<'py, PyAny>,
+        deadline_s: f64,
+    ) -> PyResult<Vec<(Bound<'py, PyBytes>, Vec<Bound<'py, PyTuple>>)>> {
+        let (request, gas_cap) = (simulation(request)?, saturating_u64(gas_cap)?);
+        let blocks = detached(py, || self.engine()?.simulate(request, at(number), gas_cap, until(deadline_s)))?;
+        blocks.into_iter().map(|block| simulated(py, block)).collect()
     }
 
     fn sync(&self, py: Python<'_>) -> PyResult<()> {

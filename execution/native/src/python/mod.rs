@@ -9,6 +9,7 @@ mod engine;
 mod ingress;
 mod outcome;
 mod request;
+mod simulate;
 mod state_test;
 mod transaction;
 

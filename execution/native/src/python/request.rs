@@ -1,11 +1,11 @@
 //! Call requests from the core's `CallRequest` objects, read attribute by attribute.
 
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use super::convert::{Int, address, hash, owned, saturating_u64, word};
-use crate::chain::CallRequest;
+use crate::chain::{BlockOverride, CallRequest};
 use crate::codec::transaction::{AccessListEntry, Authorization};
 use crate::recover::authority;
 use crate::state::Override;
@@ -29,14 +29,36 @@ pub fn call_request(object: &Bound<'_, PyAny>) -> PyResult<CallRequest> {
         access_list: each(&object.getattr("access_list")?)?.iter().map(access_list_entry).collect::<PyResult<_>>()?,
         authorities: authorizations.iter().map(authority).collect(),
         authorizations,
-        overrides: pairs(&object.getattr("overrides")?)?
-            .iter()
-            .map(|(key, value)| Ok((address(key.extract()?)?, account_override(value)?)))
-            .collect::<PyResult<_>>()?,
+        overrides: account_overrides(&object.getattr("overrides")?)?,
+        block: block_override(&object.getattr("block")?)?,
+        nonce: object.getattr("nonce")?.extract()?,
     })
 }
 
-fn each<'py>(sequence: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+/// The core's `BlockOverride`, or None for one that overrides nothing.
+pub fn block_override(object: &Bound<'_, PyAny>) -> PyResult<BlockOverride> {
+    if object.is_none() {
+        return Ok(BlockOverride::default());
+    }
+    let word = |name: &str| object.getattr(name)?.extract::<Option<Vec<u8>>>();
+    Ok(BlockOverride {
+        number: object.getattr("number")?.extract()?,
+        timestamp: object.getattr("timestamp")?.extract()?,
+        gas_limit: object.getattr("gas_limit")?.extract()?,
+        coinbase: word("coinbase")?.map(|bytes| address(&bytes)).transpose()?,
+        prev_randao: word("prev_randao")?.map(|bytes| hash(&bytes)).transpose()?,
+        base_fee: object.getattr("base_fee_per_gas")?.extract()?,
+        blob_base_fee: object.getattr("blob_base_fee")?.extract()?,
+        parent_beacon_block_root: word("parent_beacon_block_root")?.map(|bytes| hash(&bytes)).transpose()?,
+    })
+}
+
+/// A mapping of addresses to the core's `AccountOverride`.
+pub fn account_overrides(mapping: &Bound<'_, PyAny>) -> PyResult<Vec<(Address, Override)>> {
+    pairs(mapping)?.iter().map(|(key, value)| Ok((address(key.extract()?)?, account_override(value)?))).collect()
+}
+
+pub fn each<'py>(sequence: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     sequence.try_iter()?.collect()
 }
 
@@ -80,5 +102,6 @@ fn account_override(object: &Bound<'_, PyAny>) -> PyResult<Override> {
         code: if code.is_none() { None } else { Some(code.extract::<&[u8]>()?.to_vec()) },
         state: if state.is_none() { None } else { Some(slots(&state)?) },
         state_diff: slots(&object.getattr("state_diff")?)?,
+        moved_to: object.getattr("moved_to")?.extract::<Option<Vec<u8>>>()?.map(|bytes| address(&bytes)).transpose()?,
     })
 }

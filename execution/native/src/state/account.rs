@@ -29,6 +29,11 @@ const WITH_CODE: u8 = 1;
 const WITH_STORAGE: u8 = 2;
 
 impl Account {
+    /// Neither nonce nor balance nor code: such an account does not exist (EIP-161).
+    pub fn is_empty(&self) -> bool {
+        self.nonce == 0 && self.balance.is_zero() && self.code_hash == KECCAK256_EMPTY
+    }
+
     pub fn to_row(self, address: &Address) -> Vec<u8> {
         let mut row = Vec::with_capacity(64);
         let with_code = self.code_hash != KECCAK256_EMPTY;

@@ -54,6 +54,8 @@ pub struct Override {
     pub state: Option<Vec<(U256, U256)>>,
     /// Replaces single slots.
     pub state_diff: Vec<(U256, U256)>,
+    /// Where the precompile at the account's address goes.
+    pub moved_to: Option<Address>,
 }
 
 /// A view and a cache, as one revm database.
@@ -67,11 +69,23 @@ pub struct StateDb {
     /// Accounts with storage but neither nonce nor code. No contract may be created over them (EIP-7610), which
     /// revm only sees by the nonce: they get one, which no instruction can read, and which `absorb` takes back.
     guarded: AddressSet,
+    /// Blocks from this number on are not there, except those of `simulated`.
+    pub blocks_below: u64,
+    /// Hashes of blocks that exist in this database only.
+    pub simulated: HashMap<u64, B256>,
 }
 
 impl StateDb {
     pub fn new(view: View, hot: Hot) -> Self {
-        Self { view, hot, sender: Address::ZERO, replaced: AddressSet::default(), guarded: AddressSet::default() }
+        Self {
+            view,
+            hot,
+            sender: Address::ZERO,
+            replaced: AddressSet::default(),
+            guarded: AddressSet::default(),
+            blocks_below: u64::MAX,
+            simulated: HashMap::default(),
+        }
     }
 
     pub fn account(&mut self, address: &Address) -> Result<Option<Account>> {
@@ -115,6 +129,9 @@ impl StateDb {
         if let Some(code) = with.code {
             account.code_hash = keccak256(&code);
             self.hot.codes.insert(account.code_hash, Bytecode::new_raw(code.into()));
+        }
+        if with.state.is_some() {
+            account.storage_root = EMPTY_ROOT;
         }
         self.hot.accounts.insert(address, Some(account));
         if let Some(state) = with.state {
@@ -212,7 +229,11 @@ impl Database for StateDb {
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256> {
-        self.view.block_hash(number)
+        match self.simulated.get(&number) {
+            Some(hash) => Ok(*hash),
+            None if number >= self.blocks_below => Ok(B256::ZERO),
+            None => self.view.block_hash(number),
+        }
     }
 }
 
