@@ -16,6 +16,7 @@ PARTS = {
     "native": "bench.micro.native",
     "reads": "bench.load.rpc_reads",
     "pool": "bench.micro.pool",
+    "pipeline": "bench.micro.pipeline",
     "da": "bench.micro.da",
 }
 """Name on the command line, and the module whose ``run()`` answers a JSON object."""

@@ -62,6 +62,7 @@ from sequencer.core.views import (
     Status,
     TransactionPooled,
 )
+from sequencer.flashblock_codecs import flashblock_codec
 from sequencer.halt import Halt
 from sequencer.lane_watch import LaneWatcher
 from sequencer.leadership import Candidacy
@@ -169,6 +170,7 @@ async def open_stores(
         sequence_log = LocalLog(
             data_dir / "log",
             genesis_header.hash,
+            encode=flashblock_codec(engine).encode,
             segment_bytes=settings.sequence_log.segment_bytes,
             metrics=LogMetrics(registry),
         )
@@ -231,7 +233,8 @@ class ChainRuntime:
         self._verification_thread = ThreadPoolExecutor(1, thread_name_prefix="verification")
         self._verifier = self._make_verifier(registry)
         self._broken = BrokenPromises(self._signed)
-        self._live = LiveBlocks(stores.domain)
+        self._codec = flashblock_codec(stores.engine)
+        self._live = LiveBlocks(stores.domain, self._codec)
         self._statuses = StatusBook()
         self._events: Broadcast[ChainEvent] = Broadcast(EVENTS_KEPT)
         self._waiters: Waiters[Preconfirmed] = Waiters(settings.rpc.sync_send_limit)
@@ -269,6 +272,7 @@ class ChainRuntime:
             spec=spec,
             genesis_hash=stores.genesis_header.hash,
             domain=stores.domain,
+            codec=self._codec,
             heads=lambda: self._heads.heads,
             live=self._live,
             store=stores.blocks,
@@ -371,6 +375,7 @@ class ChainRuntime:
             gas_percent=self._ease,
             clock_ms=clock_ms,
             metrics=self._metrics,
+            codec=self._codec,
             parent=resumed.parent,
             parent_flashblock=resumed.parent_flashblock,
             last_timestamp_ms=resumed.last_timestamp_ms,

@@ -22,7 +22,7 @@ from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
 from sequencer.core.heads import Heads
 from sequencer.core.inspection import AccountProof, Inspection
 from sequencer.core.plain_reads import PlainReader
-from sequencer.core.ports import ExecutionEngine, StateAt
+from sequencer.core.ports import ExecutionEngine, FlashblockCodec, StateAt
 from sequencer.core.simulation import SimulatedBlock, Simulation
 from sequencer.core.transaction import AccessListEntry, Transaction
 from sequencer.core.types import Address, Hash32
@@ -64,6 +64,7 @@ class ChainView:
         spec: ChainSpec,
         genesis_hash: Hash32,
         domain: Domain,
+        codec: FlashblockCodec,
         heads: Callable[[], Heads],
         live: LiveBlocks,
         store: BlockStore,
@@ -83,6 +84,7 @@ class ChainView:
         self.spec = spec
         self.genesis_hash = genesis_hash
         self._domain = domain
+        self._codec = codec
         self._heads = heads
         self._live = live
         self._store = store
@@ -310,7 +312,7 @@ class ChainView:
             raise Fatal(f"the block store lost block {number}")
         hashes = [stored.transaction_hash(position) for position in positions]
         outcome_hashes = [stored.outcome(position).outcome_hash for position in positions]
-        return Commitment(self._domain, signed, hashes, outcome_hashes)
+        return Commitment(self._domain, self._codec, signed, hashes, outcome_hashes)
 
     def transaction_status(self, transaction_hash: Hash32) -> TransactionStatus | None:
         """How far it has come; None if this node never heard of it."""

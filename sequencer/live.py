@@ -13,6 +13,7 @@ from sequencer.core.eip712 import Domain
 from sequencer.core.entries import FlashblockEntry
 from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
 from sequencer.core.pipeline import ClosedFlashblock
+from sequencer.core.ports import FlashblockCodec
 from sequencer.core.types import Hash32
 from sequencer.core.views import FlashblockPublished, Inclusion, OpenBlock
 from sequencer.preconf.commitment import Commitment
@@ -38,8 +39,9 @@ class LiveBlock:
 class LiveBlocks:
     """All blocks that are not stored yet, oldest first; the last one is open unless it was just sealed."""
 
-    def __init__(self, domain: Domain) -> None:
+    def __init__(self, domain: Domain, codec: FlashblockCodec) -> None:
         self._domain = domain
+        self._codec = codec
         self._blocks: dict[int, LiveBlock] = {}
 
     def opened(self, attributes: PayloadAttributes) -> None:
@@ -58,7 +60,7 @@ class LiveBlocks:
             block.inclusions[pooled.transaction.hash] = inclusion
             inclusions.append(inclusion)
         hashes = [pooled.transaction.hash for pooled in closed.taken]
-        block.commitments.append(Commitment(self._domain, signed, hashes, closed.entry.outcome_hashes))
+        block.commitments.append(Commitment(self._domain, self._codec, signed, hashes, closed.entry.outcome_hashes))
         block.entries.append(closed.entry)
         published = FlashblockPublished(signed, tuple(inclusions))
         block.published.append(published)

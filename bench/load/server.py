@@ -43,6 +43,8 @@ class Server:
     name: str
     url: str
     pid: int
+    metrics_url: str = ""
+    """Of a server that has metrics."""
 
     def rpc(self, method: str, *params: Any) -> Any:
         """One call, outside of what is measured."""
@@ -53,6 +55,14 @@ class Server:
         if "error" in answer:
             raise RuntimeError(f"{method}: {answer['error']}")
         return answer["result"]
+
+    def metric(self, name: str) -> float:
+        """The value of a metric without labels."""
+        with urllib.request.urlopen(f"{self.metrics_url}/metrics", timeout=60) as response:
+            found = re.search(rf"^{name} (\S+)$", response.read().decode(), re.MULTILINE)
+        if not found:
+            raise RuntimeError(f"no metric {name}")
+        return float(found[1])
 
     def cpu_seconds(self) -> float:
         """CPU time of the server and all of its processes so far."""
@@ -81,7 +91,8 @@ def node(engine: str, *flags: str, core: int | None = SERVER_CORE) -> Iterator[S
             line = process.stdout.readline() if process.stdout else b""
             if not line:
                 raise RuntimeError((Path(folder) / "log").read_text()[-2000:])
-            yield Server(f"node ({engine})", json.loads(line)["rpcUrl"], process.pid)
+            urls = json.loads(line)
+            yield Server(f"node ({engine})", urls["rpcUrl"], process.pid, urls["metricsUrl"])
 
 
 @contextmanager

@@ -22,9 +22,11 @@ class Write:
     encoded: tuple[bytes, ...]
 
     @classmethod
-    def of(cls, entries: Sequence[Entry], position: int, fence: int) -> "Write":
+    def of(
+        cls, entries: Sequence[Entry], position: int, fence: int, encoded: Callable[[Entry], bytes] = encode
+    ) -> "Write":
         """The append of ``entries``, encoded here and once."""
-        return cls(position, fence, tuple(entries), tuple(map(encode, entries)))
+        return cls(position, fence, tuple(entries), tuple(map(encoded, entries)))
 
 
 @dataclass(frozen=True, slots=True)

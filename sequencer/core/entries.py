@@ -19,7 +19,7 @@ set keeps these same bytes, whichever engine decided their order.
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sequencer.core import rlp
 from sequencer.core.block import PayloadAttributes
@@ -28,9 +28,8 @@ from sequencer.core.flashblock import Flashblock
 from sequencer.core.types import Hash32
 
 
-@dataclass(frozen=True, slots=True)
-class ArrivalRecord:
-    """An arrival as the log and the DA layer keep it."""
+class ArrivalRecord(NamedTuple):
+    """An arrival as the log and the DA layer keep it. A tuple, because every transaction gets one."""
 
     sequence: int
     age_ms: int
@@ -117,12 +116,17 @@ def decode(encoded: bytes) -> Entry:
 def _encode_flashblock(entry: FlashblockEntry) -> bytes:
     return rlp.encode_list(
         [
-            rlp.encode(_struct_items(entry.flashblock)),
+            flashblock_fields(entry.flashblock),
             rlp.encode_list([rlp.encode_bytes(raw) for raw in entry.transactions]),
             rlp.encode_list([b"\xa0" + outcome for outcome in entry.outcome_hashes]),
-            rlp.encode([_struct_items(arrival) for arrival in entry.arrivals]),
+            rlp.encode([[rlp.uint(value) for value in arrival] for arrival in entry.arrivals]),
         ]
     )
+
+
+def flashblock_fields(flashblock: Flashblock) -> bytes:
+    """The struct as the first part of its entry."""
+    return rlp.encode(_struct_items(flashblock))
 
 
 def _decode_flashblock(items: list[rlp.Decoded]) -> FlashblockEntry:
@@ -133,7 +137,7 @@ def _decode_flashblock(items: list[rlp.Decoded]) -> FlashblockEntry:
         Flashblock(**_parse(Flashblock, struct)),
         tuple(rlp.as_bytes(raw) for raw in transactions),
         tuple(Hash32(rlp.as_fixed(outcome, 32)) for outcome in outcomes),
-        tuple(ArrivalRecord(**_parse(ArrivalRecord, rlp.as_list(arrival))) for arrival in arrivals),
+        tuple(_decode_arrival(rlp.as_list(arrival, 3)) for arrival in arrivals),
     )
     counts = {len(entry.transactions), len(entry.outcome_hashes), len(entry.arrivals)}
     if counts != {entry.flashblock.transaction_count}:
@@ -141,7 +145,12 @@ def _decode_flashblock(items: list[rlp.Decoded]) -> FlashblockEntry:
     return entry
 
 
-_STRUCTS = (PayloadAttributes, Flashblock, ArrivalRecord, BlockSeal, BatchClosed, Takeover)
+def _decode_arrival(items: list[rlp.Decoded]) -> ArrivalRecord:
+    sequence, age_ms, origin = items
+    return ArrivalRecord(rlp.as_uint(sequence, 64), rlp.as_uint(age_ms, 64), rlp.as_uint(origin, 8))
+
+
+_STRUCTS = (PayloadAttributes, Flashblock, BlockSeal, BatchClosed, Takeover)
 _VALUES: dict[type, Callable[[object], tuple[Any, ...]]] = {
     struct: attrgetter(*(spec.name for spec in fields(struct))) for struct in _STRUCTS
 }
@@ -152,7 +161,7 @@ def _struct_items(struct: object) -> list[bytes]:
     return [rlp.uint(value) if isinstance(value, int) else value for value in _VALUES[type(struct)](struct)]
 
 
-_INT_BITS = {"base_fee_per_gas": 256, "origin": 8, "index": 32, "reset": 32, "first_position": 32}
+_INT_BITS = {"base_fee_per_gas": 256, "index": 32, "reset": 32, "first_position": 32}
 _BYTES_SIZE = {"coinbase": 20}
 
 

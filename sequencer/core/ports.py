@@ -188,6 +188,24 @@ class EntryRules:
     size_limit_bytes: int = 128 * 1024
 
 
+class FlashblockCodec(Protocol):
+    """The hashes and bytes of whole flashblocks, each made in one go. Pure; every implementation gives the same."""
+
+    def roots(
+        self, first_position: int, transaction_hashes: Sequence[Hash32], outcome_hashes: Sequence[Hash32]
+    ) -> tuple[Hash32, Hash32]:
+        """``orderRoot`` and ``outcomesRoot`` of consecutive transactions."""
+        ...
+
+    def tree(self, first_position: int, hashes: Sequence[Hash32]) -> list[list[Hash32]]:
+        """Every level of the tree under one of the roots, leaves first: what branches are cut from."""
+        ...
+
+    def encode(self, entry: Entry) -> bytes:
+        """The log's bytes of any entry (``core.entries``)."""
+        ...
+
+
 # ------------------------------------------------------------------------------------------ sequence log
 
 

@@ -8,15 +8,15 @@ the one before it across blocks, and time never runs backwards.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sequencer.core import merkle
 from sequencer.core.block import Header, PayloadAttributes
 from sequencer.core.chain_spec import ChainSpec
 from sequencer.core.entries import ArrivalRecord, FlashblockEntry
-from sequencer.core.flashblock import Flashblock, order_leaves, outcome_leaves
+from sequencer.core.flashblock import Flashblock
+from sequencer.core.flashblock_codec import PythonFlashblockCodec
 from sequencer.core.pipeline import ClosedFlashblock
-from sequencer.core.ports import Budget
+from sequencer.core.ports import Budget, FlashblockCodec
 from sequencer.core.receipt import Outcome
-from sequencer.core.transaction import PooledTransaction
+from sequencer.core.transaction import Arrival, PooledTransaction
 from sequencer.core.types import Address, Hash32
 from sequencer.payload.bundling import Room
 from sequencer.payload.config import PayloadConfig
@@ -67,6 +67,7 @@ class BlockDraft:
     last_timestamp_ms: int = 0
     gas_percent: int = 100
     """Of the block's gas limit that may be used: less while too much waits to be public, 0 for an empty block."""
+    codec: FlashblockCodec = field(default_factory=PythonFlashblockCodec)
     index: int = 0
     position: int = 0
     gas_used: int = 0
@@ -154,7 +155,8 @@ class BlockDraft:
         timestamp_ms = max(now_ms, self.last_timestamp_ms)
         taken, outcomes = tuple(self._taken), tuple(self._outcomes)
         hashes = [pooled.transaction.hash for pooled in taken]
-        outcome_hashes = tuple(outcome.outcome_hash for outcome in outcomes)
+        outcome_hashes = tuple([outcome.outcome_hash for outcome in outcomes])
+        order_root, outcomes_root = self.codec.roots(self.position, hashes, outcome_hashes)
         flashblock = Flashblock(
             epoch=self.attributes.epoch,
             term=self.attributes.term,
@@ -164,8 +166,8 @@ class BlockDraft:
             first_position=self.position,
             transaction_count=len(taken),
             parent=self.parent,
-            order_root=merkle.root(order_leaves(self.position, hashes)),
-            outcomes_root=merkle.root(outcome_leaves(self.position, outcome_hashes)),
+            order_root=order_root,
+            outcomes_root=outcomes_root,
             ordering_policy=self.attributes.extra_data,
             timestamp_ms=timestamp_ms,
             post_by=timestamp_ms // 1000 + self.promise_window_s,
@@ -175,9 +177,11 @@ class BlockDraft:
         self.index += 1
         self.position += len(taken)
         self._taken, self._outcomes, self._size_bytes = [], [], 0
-        arrivals = tuple(
-            ArrivalRecord(p.arrival.sequence, max(timestamp_ms - p.arrival.received_ms, 0), p.arrival.origin)
-            for p in taken
-        )
-        raws = tuple(pooled.transaction.raw for pooled in taken)
+        arrivals = tuple([_arrival_record(pooled.arrival, timestamp_ms) for pooled in taken])
+        raws = tuple([pooled.transaction.raw for pooled in taken])
         return ClosedFlashblock(FlashblockEntry(flashblock, raws, outcome_hashes, arrivals), taken, outcomes)
+
+
+def _arrival_record(arrival: Arrival, closed_ms: int) -> ArrivalRecord:
+    age_ms = closed_ms - arrival.received_ms
+    return ArrivalRecord(arrival.sequence, max(0, age_ms), arrival.origin)

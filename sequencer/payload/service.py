@@ -17,7 +17,7 @@ from sequencer.core.block import Block, Header, PayloadAttributes
 from sequencer.core.chain_spec import ChainSpec
 from sequencer.core.errors import Reason, Rejected
 from sequencer.core.pipeline import ClosedFlashblock
-from sequencer.core.ports import ExecutionEngine, OrderingPolicy, ReadyTransactions
+from sequencer.core.ports import ExecutionEngine, FlashblockCodec, OrderingPolicy, ReadyTransactions
 from sequencer.core.receipt import Outcome
 from sequencer.core.transaction import PooledTransaction
 from sequencer.core.types import Hash32
@@ -99,6 +99,7 @@ class BlockBuilder:
         on_open: Callable[[PayloadAttributes], None],
         clock_ms: Callable[[], int],
         metrics: PayloadMetrics,
+        codec: FlashblockCodec,
         parent: Header,
         parent_flashblock: Hash32,
         last_timestamp_ms: int,
@@ -119,6 +120,7 @@ class BlockBuilder:
         self._gas_percent = gas_percent
         self._clock_ms = clock_ms
         self._metrics = metrics
+        self._codec = codec
         self._parent = parent
         self._parent_flashblock = parent_flashblock
         self._last_timestamp_ms = last_timestamp_ms
@@ -173,6 +175,7 @@ class BlockBuilder:
             self._parent_flashblock,
             self._last_timestamp_ms,
             self._gas_percent(),
+            self._codec,
         )
         slot = now_ms // self._config.block_time_ms + 1
         await self._fill(draft, slot * self._config.block_time_ms)

@@ -5,7 +5,8 @@ from functools import cached_property
 
 from sequencer.core import merkle
 from sequencer.core.eip712 import Domain
-from sequencer.core.flashblock import Preconfirmation, SignedFlashblock, order_leaves, outcome_leaves
+from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
+from sequencer.core.ports import FlashblockCodec
 from sequencer.core.types import Hash32
 
 
@@ -15,11 +16,13 @@ class Commitment:
     def __init__(
         self,
         domain: Domain,
+        codec: FlashblockCodec,
         signed: SignedFlashblock,
         transaction_hashes: Sequence[Hash32],
         outcome_hashes: Sequence[Hash32],
     ) -> None:
         self._domain = domain
+        self._codec = codec
         self.signed = signed
         self._transaction_hashes = transaction_hashes
         self._outcome_hashes = outcome_hashes
@@ -39,10 +42,8 @@ class Commitment:
 
     @cached_property
     def _order_tree(self) -> list[list[Hash32]]:
-        first = self.signed.flashblock.first_position
-        return merkle.levels(order_leaves(first, self._transaction_hashes))
+        return self._codec.tree(self.signed.flashblock.first_position, self._transaction_hashes)
 
     @cached_property
     def _outcome_tree(self) -> list[list[Hash32]]:
-        first = self.signed.flashblock.first_position
-        return merkle.levels(outcome_leaves(first, self._outcome_hashes))
+        return self._codec.tree(self.signed.flashblock.first_position, self._outcome_hashes)

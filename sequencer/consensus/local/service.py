@@ -10,7 +10,7 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from sequencer.consensus.local.files import OS_FILES, Files
 from sequencer.consensus.local.journal import Committed, Journal
 from sequencer.consensus.metrics import LogMetrics
 from sequencer.consensus.rules import Write
-from sequencer.core.entries import Entry
+from sequencer.core.entries import Entry, encode
 from sequencer.core.errors import Fatal, SequencerError, Temporary
 from sequencer.core.ports import Appended, AppendResult, Refused
 from sequencer.core.types import Hash32
@@ -61,9 +61,11 @@ class LocalLog:
         *,
         files: Files = OS_FILES,
         segment_bytes: int = SEGMENT_BYTES,
+        encode: Callable[[Entry], bytes] = encode,
         metrics: LogMetrics | None = None,
     ) -> None:
         self._directory = directory
+        self._encode = encode
         self._metrics = metrics
         self._journal = Journal(
             files,
@@ -153,7 +155,7 @@ class LocalLog:
             raise Fatal("the sequence log is not open")
         if not entries:
             raise ValueError("nothing to append")
-        write = Write.of(entries, position, fence)
+        write = Write.of(entries, position, fence, self._encode)
         size = sum(map(len, write.encoded))
         if self._queued_bytes and self._queued_bytes + size > QUEUED_BYTES_LIMIT:
             raise Temporary("the sequence log is behind: too much waits for the disk")

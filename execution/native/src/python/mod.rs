@@ -6,6 +6,7 @@
 mod batch;
 mod convert;
 mod engine;
+mod flashblock;
 mod ingress;
 mod outcome;
 mod request;
@@ -70,6 +71,9 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ingress::PySends>()?;
     module.add_class::<ingress::PySendReader>()?;
     module.add_class::<engine::PyPlainReads>()?;
+    module.add_function(wrap_pyfunction!(flashblock::flashblock_roots, module)?)?;
+    module.add_function(wrap_pyfunction!(flashblock::flashblock_tree, module)?)?;
+    module.add_function(wrap_pyfunction!(flashblock::flashblock_entry, module)?)?;
     module.add_function(wrap_pyfunction!(transaction::recover, module)?)?;
     module.add_function(wrap_pyfunction!(transaction::decode, module)?)?;
     module.add_function(wrap_pyfunction!(batch::encode_transactions, module)?)?;
