@@ -14,6 +14,7 @@ use revm::primitives::hardfork::SpecId;
 
 use super::call::{CallOutcome, CallRequest, Caller};
 use super::deadline::Deadline;
+use super::engine::Spec;
 use crate::error::{Error, Result};
 use crate::state::View;
 
@@ -95,11 +96,11 @@ impl<CTX: ContextTr, INTR: InterpreterTypes> Inspector<CTX, INTR> for Brief {
 pub fn brief_call(
     mut request: CallRequest,
     around: (View, BlockEnv, SpecId),
-    chain_id: u64,
+    spec: &Spec,
     gas_limit: u64,
     until: Instant,
 ) -> Result<Option<CallOutcome>> {
-    let mut caller = Caller::new(&mut request, around, chain_id, until)?;
+    let mut caller = Caller::new(&mut request, around, spec, until)?;
     match caller.inspect(gas_limit, None, Deadline::new(until), Brief::new(until)) {
         Ok(run) => Ok((!run.inspector.over).then_some(run.outcome)),
         Err(Error::Refused(_) | Error::Deadline) => Ok(None),

@@ -126,7 +126,7 @@ impl Engine {
 
     /// For following a chain: works on a thread of its own that makes way for others, and keeps less in memory.
     pub fn in_background(path: &FilePath) -> Result<Self> {
-        Self::with(path, Memory { grown: 50_000, kept_depth: 3 }, Some(Background::new()?))
+        Self::with(path, Memory { grown: 50_000, kept_depth: 3, ..Memory::default() }, Some(Background::new()?))
     }
 
     fn with(path: &FilePath, memory: Memory, background: Option<Background>) -> Result<Self> {

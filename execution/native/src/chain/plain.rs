@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 
 use super::brief::brief_call;
 use super::call::CallRequest;
-use super::engine::Engine;
+use super::engine::{Engine, Spec};
 use super::reads::At;
 use crate::error::Result;
 use crate::state::{Account, View};
@@ -168,14 +168,14 @@ impl Engine {
         limit: usize,
     ) -> Result<Option<Vec<u8>>> {
         let around = self.view(At::Pending)?;
-        let chain_id = self.spec()?.chain_id;
+        let spec = self.spec()?;
         let mut answer = Vec::with_capacity(128 * reads.len() + 2);
         for (id, read) in &reads.calls {
             answer.push(if answer.is_empty() { b'[' } else { b',' });
             answer.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
             answer.extend_from_slice(id.as_bytes());
             answer.extend_from_slice(b",\"result\":\"");
-            let Some(result) = result(&around, read, chain_id, gas_cap, until)? else { return Ok(None) };
+            let Some(result) = result(&around, read, spec, gas_cap, until)? else { return Ok(None) };
             answer.extend_from_slice(result.as_bytes());
             answer.extend_from_slice(b"\"}");
             if answer.len() > limit {
@@ -194,7 +194,7 @@ impl Engine {
 fn result(
     around: &(View, BlockEnv, SpecId),
     read: &Read,
-    chain_id: u64,
+    spec: &Spec,
     gas_cap: u64,
     until: Instant,
 ) -> Result<Option<String>> {
@@ -210,7 +210,7 @@ fn result(
         Read::Slot(owner, slot) => hex::encode_prefixed(view.slot(owner, slot)?.to_be_bytes::<32>()),
         Read::Call { sender, to, data } => {
             let request = CallRequest { sender: *sender, to: Some(*to), data: data.clone(), ..CallRequest::default() };
-            let outcome = brief_call(request, around.clone(), chain_id, gas_cap, until)?;
+            let outcome = brief_call(request, around.clone(), spec, gas_cap, until)?;
             let Some(outcome) = outcome.filter(|outcome| outcome.succeeded()) else { return Ok(None) };
             hex::encode_prefixed(&outcome.output)
         }
