@@ -136,13 +136,14 @@ class Pool:
         ``authorities`` are the accounts whose delegation it carries (EIP-7702). ``sequence`` is given for one
         that was accepted before a restart, and keeps its number.
         """
-        if transaction.hash in self._by_hash:
+        transaction_hash, sender = transaction.hash, transaction.sender
+        if transaction_hash in self._by_hash:
             raise Rejected(Reason.ALREADY_KNOWN)
-        queue = self._senders.get(transaction.sender)
+        queue = self._senders.get(sender)
         if queue is None:
             if account is None:
                 raise LookupError("the account of a new sender is needed")
-            queue = SenderQueue(transaction.sender, account)
+            queue = SenderQueue(sender, account)
         replaced = self._check(transaction, queue)
         if executable_only and transaction.nonce > queue.end_nonce:
             raise NonceGap(queue.end_nonce, transaction.nonce)
@@ -150,15 +151,20 @@ class Pool:
         self._make_room(transaction, queue, replaced)
 
         pooled = PooledTransaction(transaction, self.arrival(received_ms, origin, sequence))
-        self._delegations.add(transaction.hash, authorities)
-        self._senders[queue.address] = queue
-        self._by_hash[transaction.hash] = pooled
-        self._size_bytes += len(transaction.raw)
-        if replaced is None:
-            queue.enqueue(pooled)
-        else:
+        if authorities:
+            self._delegations.add(transaction_hash, authorities)
+        self._senders[sender] = queue
+        self._by_hash[transaction_hash] = pooled
+        size_bytes = len(transaction.raw)
+        self._size_bytes += size_bytes
+        if replaced is not None:
             self._leave(queue.replace(pooled), Reason.REPLACED)
-        self._promote(queue, pooled)
+        elif queue.queued or transaction.nonce != queue.end_nonce:
+            queue.enqueue(pooled, size_bytes)
+        else:
+            queue.append(pooled, size_bytes)
+        if queue.queued:
+            self._promote(queue, pooled)
         self._settle(queue)
         return pooled
 
@@ -263,7 +269,8 @@ class Pool:
     def _check(self, transaction: Transaction, queue: SenderQueue) -> PooledTransaction | None:
         """Everything that depends on the sender. Returns the transaction that this one would replace."""
         nonce, end = transaction.nonce, queue.end_nonce
-        validation.check_nonce(transaction, queue.next_nonce)
+        if nonce < queue.next_nonce:
+            validation.check_nonce(transaction, queue.next_nonce)
         if nonce > end + self._config.nonce_gap:
             raise Rejected(Reason.NONCE_TOO_HIGH, f"tx nonce {nonce}, gapped nonce {end}")
         replaced = queue.waiting(nonce)
@@ -404,24 +411,25 @@ class Pool:
     def _settle(self, queue: SenderQueue) -> None:
         """Bring counts and indexes up to date after a change of ``queue``, and forget it when it is empty."""
         config = self._config
-        surplus = max(
-            len(queue.queued) - config.sender_queued_count,
-            self._queued_count - queue.counted_queued + len(queue.queued) - config.queued_count,
-        )
-        if surplus > 0:
-            for pooled in list(_last_first(queue.queued, surplus)):
+        if len(queue.queued) > queue.counted_queued:
+            surplus = max(
+                len(queue.queued) - config.sender_queued_count,
+                self._queued_count - queue.counted_queued + len(queue.queued) - config.queued_count,
+            )
+            for pooled in list(_last_first(queue.queued, max(surplus, 0))):
                 self._remove(queue, pooled, Reason.ACCOUNT_LIMIT)
         held, queued = queue.held_count, len(queue.queued)
-        if held != queue.counted_held:
-            share = config.sender_guaranteed_count
-            self._large_holders.move(queue, _above(queue.counted_held, share), _above(held, share))
-            self._held_count += held - queue.counted_held
+        share, counted = config.sender_guaranteed_count, queue.counted_held
+        if held != counted:
+            if held > share or counted > share:
+                self._large_holders.move(queue, _above(counted, share), _above(held, share))
+            self._held_count += held - counted
             queue.counted_held = held
         if queued != queue.counted_queued:
             self._queued_holders.move(queue, _above(queue.counted_queued, 0), _above(queued, 0))
             self._queued_count += queued - queue.counted_queued
             queue.counted_queued = queued
-        is_payer = queue.executable and held <= config.sender_guaranteed_count
+        is_payer = queue.executable and held <= share
         fee_cap_wei = queue.least_fee_cap_wei() if is_payer else NOT_RANKED
         if fee_cap_wei != queue.ranked_fee_wei:
             self._payers.move(queue, queue.ranked_fee_wei, fee_cap_wei)

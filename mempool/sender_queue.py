@@ -74,10 +74,17 @@ class SenderQueue:
         nonce = pooled.transaction.nonce
         return self.waiting(nonce) is pooled or self.staged.get(nonce) is pooled
 
-    def enqueue(self, pooled: PooledTransaction) -> None:
-        """Add a transaction whose nonce is free; ``promote`` decides whether it can be executed."""
+    def enqueue(self, pooled: PooledTransaction, size_bytes: int) -> None:
+        """Add a transaction of this size whose nonce is free; ``promote`` decides whether it can be executed."""
         self.queued[pooled.transaction.nonce] = pooled
-        self.size_bytes += len(pooled.transaction.raw)
+        self.size_bytes += size_bytes
+
+    def append(self, pooled: PooledTransaction, size_bytes: int) -> None:
+        """Add a transaction of this size that can be executed after those that can be already: its nonce is
+        ``end_nonce``, and it is paid for."""
+        self.executable[pooled.transaction.nonce] = pooled
+        self.committed_wei += self._commitment(pooled)
+        self.size_bytes += size_bytes
 
     def replace(self, pooled: PooledTransaction) -> PooledTransaction:
         """Put ``pooled`` in the place of the waiting transaction with its nonce, which is returned."""
@@ -108,6 +115,8 @@ class SenderQueue:
 
     def least_fee_cap_wei(self) -> int:
         """What the executable transactions offer per gas, the least of them."""
+        if len(self.executable) == 1:
+            return self.executable[self.next_nonce].transaction.max_fee_per_gas
         return min(pooled.transaction.max_fee_per_gas for pooled in self.executable.values())
 
     def demote_overdraft(self) -> None:

@@ -45,8 +45,8 @@ _Recovered: TypeAlias = tuple[Transaction, Sequence[Address]]
 class Mempool:
     """See ``Pool`` for the rules. Every method belongs to the event loop; only ``run`` and ``submit`` wait.
 
-    ``accounts`` answers with pre-confirmed state. ``on_pooled`` is called when a transaction enters
-    (executable or not), and again with True when a queued one becomes executable; ``on_dropped`` when one
+    ``accounts`` answers with pre-confirmed state. ``on_pooled`` is called when transactions enter (executable or
+    not), and again with True when queued ones become executable; ``on_dropped`` when one
     leaves without being included. Neither may call back into the pool.
     """
 
@@ -81,7 +81,10 @@ class Mempool:
         self._refusal = ""
         self._arrived = asyncio.Event()
         self._ready = asyncio.Event()
-        self.on_pooled: Callable[[PooledTransaction, bool], None] = _ignore
+        self._executable: list[PooledTransaction] = []
+        self._queued: list[PooledTransaction] = []
+        """What entered since the last ``_publish``."""
+        self.on_pooled: Callable[[Sequence[PooledTransaction], bool], None] = _ignore
         self.on_dropped: Callable[[PooledTransaction, Reason], None] = _ignore
 
     # ---------------------------------------------------------------------------------------------- entry
@@ -110,14 +113,18 @@ class Mempool:
         if not raws:
             return []
         answers = Answers(len(raws), asyncio.get_running_loop().create_future())
-        received_ms = self._clock_ms()
+        received_ms, rules = self._clock_ms(), self._rules()
         for place, (raw, raw_hash) in enumerate(zip(raws, hashes, strict=True)):
-            submission = Submission(raw, raw_hash, origin, received_ms, answers, place, None, executable_only)
             try:
-                self._receive(submission)
+                self._check_unread(raw, raw_hash, rules)
+                self._ingress.offer(
+                    Submission(raw, raw_hash, origin, received_ms, answers, place, None, executable_only)
+                )
             except Rejected as refusal:
                 self._metrics.refused.labels(refusal.reason).inc()
                 answers.give(place, refusal)
+        if self._ingress:
+            self._arrived.set()
         return await answers.complete
 
     async def submit_bundle(self, raws: Sequence[bytes], terms: BundleTerms) -> Hash32:
@@ -286,18 +293,15 @@ class Mempool:
 
     # ------------------------------------------------------------------------------------------- admission
 
-    def _receive(self, submission: Submission) -> None:
-        """Let it wait for admission. Raises ``Rejected`` for what needs no look at the signature."""
+    def _check_unread(self, raw: bytes, raw_hash: Hash32, rules: EntryRules) -> None:
+        """Raises ``Rejected`` for what needs no look into the bytes."""
         if self._refusal:
             raise Rejected(Reason.NOT_ACCEPTING, self._refusal)
-        rules, size = self._rules(), len(submission.raw)
-        if size > rules.size_limit_bytes:
-            raise Rejected(Reason.OVERSIZED_DATA, f"transaction size {size}, limit {rules.size_limit_bytes}")
-        if self.pool.get(submission.hash) is not None:
+        if len(raw) > rules.size_limit_bytes:
+            raise Rejected(Reason.OVERSIZED_DATA, f"transaction size {len(raw)}, limit {rules.size_limit_bytes}")
+        if self.pool.get(raw_hash) is not None:
             raise Rejected(Reason.ALREADY_KNOWN)
-        self._refusals.check(submission.hash, rules)
-        self._ingress.offer(submission)
-        self._arrived.set()
+        self._refusals.check(raw_hash, rules)
 
     async def _admit_forever(self) -> None:
         while True:
@@ -327,6 +331,7 @@ class Mempool:
             fresh = await self._views_of_new(candidates)
             doubtful = self._add(candidates, fresh)
             if doubtful:
+                self._publish()
                 self._add(doubtful, await self._refresh([transaction.sender for _, (transaction, _) in doubtful]))
         except Temporary as error:
             for submission, _ in candidates:
@@ -386,14 +391,12 @@ class Mempool:
             authorities=delegated,
             sequence=submission.sequence,
         )
-        self._drops.forget(transaction.hash)
-        executable = self.pool.is_pending(pooled)
-        (self._metrics.admitted_executable if executable else self._metrics.admitted_queued).inc()
+        self._drops.forget(submission.hash)
+        (self._executable if self.pool.is_pending(pooled) else self._queued).append(pooled)
         if self._journal is not None and submission.sequence is None:
             self._journal.add(pooled, submission)
         else:
             submission.answer(pooled)
-        self.on_pooled(pooled, executable)
 
     def _journal_bytes(self) -> int:
         """What a journal of the pool's contents would take."""
@@ -428,8 +431,13 @@ class Mempool:
     def _publish(self) -> None:
         """Tell everyone what the last calls changed."""
         changes = self.pool.take_changes()
-        for pooled in changes.promoted:
-            self.on_pooled(pooled, True)
+        entered, self._executable, queued, self._queued = self._executable, [], self._queued, []
+        if queued:
+            self._metrics.admitted_queued.inc(len(queued))
+            self.on_pooled(queued, False)
+        if entered or changes.promoted:
+            self._metrics.admitted_executable.inc(len(entered))
+            self.on_pooled(entered + changes.promoted, True)
         for dropped in changes.dropped:
             self._drops.add(dropped.pooled.transaction.hash, dropped.reason)
             self._metrics.dropped.labels(dropped.reason).inc()
@@ -453,5 +461,5 @@ def _recover(recovery: SenderRecovery, raws: Sequence[bytes], rules: EntryRules)
     ]
 
 
-def _ignore(_pooled: PooledTransaction, _what: object) -> None:
+def _ignore(_pooled: object, _what: object) -> None:
     """Nobody listens."""

@@ -60,7 +60,7 @@ from sequencer.core.views import (
     PostedBatch,
     Preconfirmed,
     Status,
-    TransactionPooled,
+    TransactionsPooled,
 )
 from sequencer.flashblock_codecs import flashblock_codec
 from sequencer.halt import Halt
@@ -558,12 +558,12 @@ class ChainRuntime:
             self._rules = now_s, rules
         return self._rules[1]
 
-    def _on_pooled(self, pooled: PooledTransaction, executable: bool) -> None:
-        transaction_hash = pooled.transaction.hash
-        status = Status.RECEIVED if executable else Status.QUEUED
-        self._statuses.transactions.reached(transaction_hash, status, pooled.arrival.received_ms)
+    def _on_pooled(self, entered: Sequence[PooledTransaction], executable: bool) -> None:
+        status, times = Status.RECEIVED if executable else Status.QUEUED, self._statuses.transactions
+        for pooled in entered:
+            times.reached(pooled.transaction.hash, status, pooled.arrival.received_ms)
         if executable:
-            self._events.publish(TransactionPooled(pooled.transaction))
+            self._events.publish(TransactionsPooled(tuple(pooled.transaction for pooled in entered)))
 
     def _on_dropped(self, pooled: PooledTransaction, reason: Reason) -> None:
         self._waiters.fail(pooled.transaction.hash, Rejected(reason))

@@ -88,10 +88,10 @@ class Preconfirmed:
 
 
 @dataclass(frozen=True, slots=True)
-class TransactionPooled:
-    """Event: a transaction entered the pool's executable part."""
+class TransactionsPooled:
+    """Event: transactions entered the pool's executable part."""
 
-    transaction: Transaction
+    transactions: tuple[Transaction, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class BlocksReset:
     blocks: tuple[Block, ...]
 
 
-ChainEvent: TypeAlias = TransactionPooled | FlashblockPublished | BlockSealed | BlocksReset
+ChainEvent: TypeAlias = TransactionsPooled | FlashblockPublished | BlockSealed | BlocksReset
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ however much happens between two polls. A filter that nobody polls for a while g
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -52,10 +52,10 @@ class PooledRing:
         self._newest: deque[Transaction] = deque(maxlen=capacity)
         self.count = 0
 
-    def append(self, transaction: Transaction) -> None:
-        """The next transaction; the oldest one gives way when the ring is full."""
-        self._newest.append(transaction)
-        self.count += 1
+    def extend(self, transactions: Sequence[Transaction]) -> None:
+        """The next transactions; the oldest ones give way when the ring is full."""
+        self._newest.extend(transactions)
+        self.count += len(transactions)
 
     def since(self, cursor: int) -> list[Transaction]:
         """Those from number ``cursor`` on that are still there, oldest first."""

@@ -14,7 +14,8 @@ import structlog
 
 from sequencer.core.block import Block
 from sequencer.core.errors import SlowSubscriber
-from sequencer.core.views import BlockSealed, BlocksReset, ChainEvent, FlashblockPublished, TransactionPooled
+from sequencer.core.transaction import Transaction
+from sequencer.core.views import BlockSealed, BlocksReset, ChainEvent, FlashblockPublished, TransactionsPooled
 from sequencer.rpc import jsonrpc
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.filters import matching_logs
@@ -129,8 +130,8 @@ class SubscriptionHub:
     def publish(self, event: ChainEvent) -> None:
         """Hand one event to whom it concerns."""
         match event:
-            case TransactionPooled():
-                self._transaction_pooled(event)
+            case TransactionsPooled():
+                self._transactions_pooled(event)
             case FlashblockPublished():
                 self._flashblock_published(event)
             case BlockSealed():
@@ -142,10 +143,14 @@ class SubscriptionHub:
                 for block in event.blocks:
                     self._send_logs(block, removed=True)
 
-    def _transaction_pooled(self, event: TransactionPooled) -> None:
-        transaction = event.transaction
-        self._chain.filters.pooled.append(transaction)
+    def _transactions_pooled(self, event: TransactionsPooled) -> None:
+        self._chain.filters.pooled.extend(event.transactions)
         subscribers = self._of(NewPendingTransactions)
+        if subscribers:
+            for transaction in event.transactions:
+                self._send_pooled(subscribers, transaction)
+
+    def _send_pooled(self, subscribers: Sequence[Subscriber], transaction: Transaction) -> None:
         rendered: dict[bool, bytes] = {}
         for subscriber in subscribers:
             wanted = subscriber.wanted

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sequencer.core.views import BlocksReset, FlashblockPublished, TransactionPooled
+from sequencer.core.views import BlocksReset, FlashblockPublished, TransactionsPooled
 from sequencer.rpc.render.block import inclusions
 from sequencer.rpc.websocket import STOPPING, TOO_SLOW
 from tests.integration.rpc.raw_client import Running, serving, until
@@ -88,7 +88,7 @@ async def test_pending_transactions_by_hash_and_whole() -> None:
         by_hash = await socket.ask("eth_subscribe", "newPendingTransactions")
         whole = await socket.ask("eth_subscribe", "newPendingTransactions", True)
         transaction = signed(9)
-        server.backend.publish(TransactionPooled(transaction))
+        server.backend.publish(TransactionsPooled((transaction,)))
         notified = {n["subscription"]: n["result"] for n in (await socket.next(), await socket.next())}
         assert notified[by_hash] == "0x" + transaction.hash.hex()
         assert notified[whole]["from"] == "0x" + USER.hex()
@@ -159,7 +159,7 @@ async def test_the_drop_says_why() -> None:
         await socket.ask("eth_subscribe", "newPendingTransactions")
         transaction = signed(9)
         for _ in range(11):
-            server.backend.publish(TransactionPooled(transaction))
+            server.backend.publish(TransactionsPooled((transaction,)))
         message = await socket.ws.receive(timeout=10)
         while message.type is aiohttp.WSMsgType.TEXT:
             message = await socket.ws.receive(timeout=10)

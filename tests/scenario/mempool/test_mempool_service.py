@@ -73,7 +73,9 @@ class Node:
             MempoolMetrics(self.registry),
         )
         self.events: list[tuple[int, bool]] = []
-        self.pool.on_pooled = lambda pooled, executable: self.events.append((pooled.transaction.nonce, executable))
+        self.pool.on_pooled = lambda entered, executable: self.events.extend(
+            (pooled.transaction.nonce, executable) for pooled in entered
+        )
 
     def ready(self) -> list[PooledTransaction]:
         return list(self.pool.ready().heads())

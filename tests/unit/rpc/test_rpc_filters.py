@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from sequencer.core.views import BlocksReset, TransactionPooled
+from sequencer.core.views import BlocksReset, TransactionsPooled
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.errors import RpcError
 from sequencer.rpc.filters import BlockFilter, FilterRegistry, PooledRing
@@ -116,11 +116,11 @@ async def test_pending_transactions_since_the_last_poll() -> None:
     whole = await polling.ask("eth_newPendingTransactionFilter", True)
     transactions = [signed(20 + index) for index in range(5)]
     for transaction in transactions[:2]:
-        polling.hub.publish(TransactionPooled(transaction))
+        polling.hub.publish(TransactionsPooled((transaction,)))
     assert await polling.ask("eth_getFilterChanges", hashes) == ["0x" + t.hash.hex() for t in transactions[:2]]
     assert await polling.ask("eth_getFilterChanges", hashes) == []
     for transaction in transactions[2:]:
-        polling.hub.publish(TransactionPooled(transaction))
+        polling.hub.publish(TransactionsPooled((transaction,)))
     shown = await polling.ask("eth_getFilterChanges", whole)
     assert [item["nonce"] for item in shown] == ["0x16", "0x17", "0x18"], "the oldest gave way"
     assert shown[0]["from"] == "0x" + USER.hex()
@@ -158,8 +158,8 @@ def test_filters_that_nobody_polls_make_room() -> None:
 def test_the_ring_keeps_the_newest() -> None:
     ring = PooledRing(2)
     transactions = [signed(nonce) for nonce in range(3)]
-    for transaction in transactions:
-        ring.append(transaction)
+    ring.extend(transactions[:1])
+    ring.extend(transactions[1:])
     assert ring.count == 3
     assert ring.since(0) == transactions[1:]
     assert ring.since(2) == transactions[2:]
