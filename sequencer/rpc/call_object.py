@@ -13,7 +13,7 @@ from sequencer.core.calls import AccountOverride, BlockOverride, CallRequest
 from sequencer.core.errors import TEXT, Malformed, Reason
 from sequencer.core.transaction import AccessListEntry, Authorization
 from sequencer.core.types import UINT64_MAX, UINT256_MAX, ZERO_ADDRESS, Address, Hash32
-from sequencer.rpc.errors import Errors, RpcError, invalid_params
+from sequencer.rpc.errors import Errors, RpcError
 from sequencer.rpc.params import members, quantity, storage_slot
 
 _T = TypeVar("_T")
@@ -36,10 +36,10 @@ class CallObject:
         """The request, if its fees make sense and it is meant for this chain. Raises ``RpcError``."""
         request = self.request
         if self.chain_id is not None and self.chain_id != chain_id:
-            raise invalid_params(f"chainId does not match node's (have={self.chain_id}, want={chain_id})")
+            raise RpcError(Errors.SERVER, f"chainId does not match node's (have={self.chain_id}, want={chain_id})")
         dynamic = request.max_fee_per_gas is not None or request.max_priority_fee_per_gas is not None
         if request.gas_price is not None and dynamic:
-            raise invalid_params("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
+            raise RpcError(Errors.SERVER, "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
         tip, cap = request.max_priority_fee_per_gas, request.max_fee_per_gas
         if tip is not None and cap is not None and tip > cap:
             raise RpcError(

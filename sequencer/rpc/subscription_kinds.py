@@ -5,7 +5,7 @@
     newHeads                      headers of sealed blocks
     logs {address?, topics?}      logs of sealed blocks; again with removed: true when a reset undoes them
     newPendingTransactions full?  transactions that enter the pool, by hash or whole
-    syncing                       never tells anything: the node serves only once it has caught up
+    syncing                       false at once, and nothing more: the node serves only once it has caught up
     newFlashblocks {from?}        signed flashblocks
     preconfirmations {sender?, hash?, from?}   proofs, of these senders or transactions or of all; one or an array each
 
@@ -46,7 +46,7 @@ class NewPendingTransactions:
 
 @dataclass(frozen=True, slots=True)
 class Syncing:
-    """Changes of the sync state, of which there are none."""
+    """The sync state: false, told at once. It never changes while the node serves."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -31,6 +31,7 @@ from sequencer.rpc.subscription_kinds import (
     NewHeads,
     NewPendingTransactions,
     Preconfirmations,
+    Syncing,
     Wanted,
 )
 
@@ -81,6 +82,9 @@ class SubscriptionHub:
         kind = type(subscriber.wanted)
         self._by_kind.setdefault(kind, {})[subscriber.id] = subscriber
         self._count(kind)
+        if kind is Syncing:
+            # As geth says to whoever subscribes when there is nothing to catch up with.
+            subscriber.send(jsonrpc.notification(subscriber.id, b"false"))
 
     async def catch_up(self, subscriber: Subscriber) -> None:
         """Tell it everything from its position on, then of every event as ``add`` does. Ends when it is gone."""

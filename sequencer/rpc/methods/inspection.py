@@ -118,7 +118,8 @@ async def trace_block(chain: ServedChain, block: int | Tag | ByHash, options: Tr
     backend = chain.backend
     number = backend.block_number(block.hash) if isinstance(block, ByHash) else sealed_number(backend.heads, block)
     if number is None or number > backend.heads.unsafe.number:
-        raise RpcError(Errors.SERVER, "block not found")
+        name = data(block.hash) if isinstance(block, ByHash) else f"#{number}"
+        raise RpcError(Errors.SERVER, f"block {name} not found")
     if number == 0:
         raise RpcError(Errors.SERVER, "genesis is not traceable")
     found = _block(chain, number)
@@ -197,7 +198,7 @@ METHODS = (
     Method(
         "eth_getProof",
         proof,
-        (_ADDRESS, Parameter("storageKeys", list_of(SlotKey, SLOTS_LIMIT)), _BLOCK),
+        (_ADDRESS, optional("storageKeys", list_of(SlotKey, SLOTS_LIMIT), ()), _BLOCK),
         Kind.CALL,
         inspects=True,
     ),

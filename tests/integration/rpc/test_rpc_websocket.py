@@ -114,6 +114,13 @@ async def test_flashblocks_and_preconfirmations() -> None:
         assert not socket._notified
 
 
+async def test_who_asks_for_the_sync_state_is_told_at_once_that_there_is_nothing_to_catch_up_with() -> None:
+    async with serving() as server, connected(server) as socket:
+        subscription = await socket.ask("eth_subscribe", "syncing")
+        assert await socket.next() == {"subscription": subscription, "result": False}
+        assert await socket.ask("eth_syncing") is False
+
+
 async def test_wrong_subscriptions() -> None:
     async with serving(ws_subscription_limit=1) as server, connected(server) as socket:
         unknown = await socket.ask("eth_subscribe", "newBlocks")

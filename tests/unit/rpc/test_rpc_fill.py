@@ -85,8 +85,8 @@ async def test_what_was_set_is_kept() -> None:
         ({"type": "0x4"}, -32602, "type 4 does not go with"),
         ({"type": "0x3"}, -32000, "transaction type not supported"),
         ({"type": "0x7f"}, -32000, "transaction type not supported"),
-        ({"chainId": "0x1"}, -32602, "chainId does not match"),
-        ({"gasPrice": "0x1", "maxFeePerGas": "0x1"}, -32602, "both gasPrice and"),
+        ({"chainId": "0x1"}, -32000, "chainId does not match"),
+        ({"gasPrice": "0x1", "maxFeePerGas": "0x1"}, -32000, "both gasPrice and"),
         ({"to": None, "data": "0x00", "authorizationList": [AUTHORIZATION]}, -32000, "cannot be used to create"),
     ],
 )

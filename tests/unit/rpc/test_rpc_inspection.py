@@ -93,8 +93,8 @@ async def test_options_reach_the_engine_as_far_as_it_knows_them() -> None:
         ("debug_traceTransaction", [SEALED, {"tracer": 5}], "expected a string"),
         ("debug_traceCall", [CALL, "latest", {"blockOverrides": {"beaconRoot": "0x" + "00" * 32}}], "block override"),
         ("debug_traceBlockByNumber", ["0x0"], "genesis is not traceable"),
-        ("debug_traceBlockByNumber", ["0x3e8"], "block not found"),
-        ("debug_traceBlockByHash", ["0x" + "99" * 32], "block not found"),
+        ("debug_traceBlockByNumber", ["0x3e8"], "block #1000 not found"),
+        ("debug_traceBlockByHash", ["0x" + "99" * 32], f"block 0x{'99' * 32} not found"),
     ],
 )
 async def test_what_cannot_be_traced(method: str, params: list[Any], words: str) -> None:

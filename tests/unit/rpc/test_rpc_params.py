@@ -174,10 +174,10 @@ def test_a_call_object_as_cast_sends_it() -> None:
 @pytest.mark.parametrize(
     ("fields", "code", "message"),
     [
-        ({"chainId": "0x1"}, -32602, "chainId does not match node's (have=1, want=7357)"),
+        ({"chainId": "0x1"}, -32000, "chainId does not match node's (have=1, want=7357)"),
         (
             {"gasPrice": "0x1", "maxFeePerGas": "0x1"},
-            -32602,
+            -32000,
             "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified",
         ),
         (

@@ -34,3 +34,32 @@ pub fn describe(halt: &HaltReason, opcode: u8, stack_size: usize) -> String {
     };
     text.to_owned()
 }
+
+/// The same for one instruction of a log, from revm's name for its result. `op` is the instruction's own name. None for
+/// what is no error in geth's log.
+pub fn of_instruction(result: &str, op: &str, stack_size: Option<usize>) -> Option<String> {
+    let name = result.strip_prefix("Some(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(result);
+    let text = match name {
+        "Revert" => return None,
+        "StackUnderflow" => {
+            let opcode = (0..=u8::MAX).filter_map(OpCode::new).find(|opcode| opcode.as_str() == op);
+            let needed = opcode.map_or(0, |opcode| opcode.inputs());
+            return Some(format!("stack underflow ({} <=> {needed})", stack_size.unwrap_or_default()));
+        }
+        "OpcodeNotFound" | "InvalidFEOpcode" | "NotActivated" => return Some(format!("invalid opcode: {op}")),
+        "InvalidJump" => "invalid jump destination",
+        "StackOverflow" => "stack limit reached 1024 (1023)",
+        "OutOfOffset" => "return data out of bounds",
+        "StateChangeDuringStaticCall" | "CallNotAllowedInsideStatic" => "write protection",
+        "CallTooDeep" => "max call depth exceeded",
+        "OutOfFunds" | "OverflowPayment" => "insufficient balance for transfer",
+        "CreateCollision" => "contract address collision",
+        "CreateContractSizeLimit" => "max code size exceeded",
+        "CreateInitCodeSizeLimit" => "max initcode size exceeded",
+        "CreateContractStartingWithEF" => "invalid code: must not begin with 0xef",
+        "NonceOverflow" => "nonce uint64 overflow",
+        other if other.ends_with("OutOfGas") || other.ends_with("OOG") => OUT_OF_GAS,
+        other => other,
+    };
+    Some(text.to_owned())
+}

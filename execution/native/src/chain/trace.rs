@@ -21,6 +21,7 @@ use revm_inspectors::tracing::{TraceLimitBehavior, TraceLimits, TracingInspector
 use super::call::{CallRequest, Caller};
 use super::deadline::Deadline;
 use super::engine::Engine;
+use super::halt;
 use super::reads::At;
 use super::transact::{BEACON_ROOTS, HISTORY, environment, failure, surroundings, system_call};
 use crate::error::{Error, Refusal, Result, reason};
@@ -89,7 +90,12 @@ impl Tracer {
         match self.kind {
             Kind::Instructions => {
                 let output = run.result.output().cloned().unwrap_or_default();
-                json(&builder.geth_traces(gas_used, output, self.options.config))
+                let mut trace = builder.geth_traces(gas_used, output, self.options.config);
+                for log in &mut trace.struct_logs {
+                    let stack_size = log.stack.as_ref().map(Vec::len);
+                    log.error = log.error.take().and_then(|error| halt::of_instruction(&error, &log.op, stack_size));
+                }
+                json(&trace)
             }
             Kind::Calls => json(&builder.geth_call_traces(parsed(config.into_call_config())?, gas_used)),
             Kind::State => {

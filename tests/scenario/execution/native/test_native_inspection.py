@@ -8,7 +8,7 @@ import pytest
 
 from sequencer.core import rlp
 from sequencer.core.block import Header
-from sequencer.core.calls import CallRequest
+from sequencer.core.calls import AccountOverride, CallRequest
 from sequencer.core.errors import DeadlineExceeded, Rejected, Temporary
 from sequencer.core.keccak import EMPTY_TRIE_ROOT, keccak256
 from sequencer.core.types import Address, Hash32
@@ -120,6 +120,22 @@ def test_a_state_trace_shows_before_and_after(chain: Chain) -> None:
     ]
     assert int(changes[0]["pre"][store]["storage"][key], 16) == 99
     assert int(changes[0]["post"][store]["storage"][key], 16) == 98
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("5f01", "stack underflow (1 <=> 2)"),
+        ("600356", "invalid jump destination"),
+        ("fe", "invalid opcode: INVALID"),
+        ("5f5ffd", None),
+        ("63ffffffff5f20", "out of gas"),
+    ],
+)
+def test_an_instruction_that_fails_says_so_in_geths_words(chain: Chain, code: str, error: str | None) -> None:
+    override = {STORE: AccountOverride(code=bytes.fromhex(code))}
+    trace = json.loads(chain.engine.trace_call(CallRequest(to=STORE, overrides=override), "pending", 10**6, 10.0, {}))
+    assert trace["structLogs"][-1].get("error") == error
 
 
 def test_an_instruction_trace_shows_every_step(chain: Chain) -> None:
