@@ -15,6 +15,8 @@ PARTS = {
     "throughput": "bench.load.throughput",
     "native": "bench.micro.native",
     "reads": "bench.load.rpc_reads",
+    "mixed": "bench.load.mixed",
+    "logs": "bench.micro.logs",
     "pool": "bench.micro.pool",
     "pipeline": "bench.micro.pipeline",
     "da": "bench.micro.da",

@@ -130,3 +130,56 @@ async def answers_within(url: str, requests: Sequence[bytes], connections: int, 
         for transport in transports:
             transport.close()
     return count, loop.time() - begun
+
+
+async def latencies(url: str, requests: Sequence[bytes], per_second: float, connections: int) -> list[float]:
+    """Send each request when it is due, whatever became of those before; seconds from due to answered.
+
+    A request that finds every connection busy waits for one, and the wait counts. Raises ``LaneFailed`` if an answer
+    held an error.
+    """
+    address = urlsplit(url)
+    loop = asyncio.get_running_loop()
+    free: deque[_Connection] = deque()
+    due_at: dict[_Connection, float] = {}
+    waiting: deque[tuple[float, bytes]] = deque()
+    taken: list[float] = []
+    done = loop.create_future()
+
+    def send(connection: _Connection, due: float, request: bytes) -> None:
+        due_at[connection] = due
+        connection.send(request)
+
+    def take(connection: _Connection) -> None:
+        if waiting:
+            send(connection, *waiting.popleft())
+        else:
+            free.append(connection)
+
+    def answered(connection: _Connection, body: bytes) -> None:
+        taken.append(loop.time() - due_at[connection])
+        if done.done():
+            return
+        if b'"error"' in body:
+            done.set_exception(LaneFailed(body[:300].decode()))
+        elif len(taken) == len(requests):
+            done.set_result(None)
+
+    transports = [
+        (await loop.create_connection(lambda: _Connection(take, answered), address.hostname, address.port))[0]
+        for _ in range(connections)
+    ]
+    begun = loop.time()
+    for serial, request in enumerate(requests):
+        due = begun + serial / per_second
+        await asyncio.sleep(max(due - loop.time(), 0))
+        if free:
+            send(free.popleft(), due, request)
+        else:
+            waiting.append((due, request))
+    try:
+        await done
+    finally:
+        for transport in transports:
+            transport.close()
+    return taken

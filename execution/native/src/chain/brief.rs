@@ -83,7 +83,8 @@ impl<CTX: ContextTr, INTR: InterpreterTypes> Inspector<CTX, INTR> for Brief {
         if address[..18] == [0; 18] {
             match address[18..] {
                 [0, 1] => self.spend(RECOVERY),
-                [0, 2..=4] => {}
+                // Hashes and copies, which the bytes account for, and contracts at a low address.
+                [0, 2..=4] | [1..=255, 1..=255] | [2..=255, 0] => {}
                 // Curves, pairings and powers need not be quick.
                 _ => self.over = true,
             }

@@ -89,7 +89,7 @@ impl PlainReads {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.calls.len()
     }
 }
@@ -169,7 +169,7 @@ impl Engine {
     ) -> Result<Option<Vec<u8>>> {
         let around = self.view(At::Pending)?;
         let spec = self.spec()?;
-        let mut answer = Vec::with_capacity(128 * reads.len() + 2);
+        let mut answer = Vec::with_capacity(128 * reads.count() + 2);
         for (id, read) in &reads.calls {
             answer.push(if answer.is_empty() { b'[' } else { b',' });
             answer.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");

@@ -40,7 +40,7 @@ impl PyPlainReads {
         self.0.method()
     }
     fn __len__(&self) -> usize {
-        self.0.len()
+        self.0.count()
     }
 }
 

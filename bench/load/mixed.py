@@ -1,0 +1,69 @@
+"""Whether reads starve sends: how long a send takes while fifty callers never stop executing.
+
+Transactions are offered at a fixed rate, whatever becomes of those before, and each is timed from when it was due. The
+node has both cores, and shares them with the client. The calls burn 10 million gas each.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+import uvloop
+
+from bench.load import server
+from bench.load.client import answers_within, latencies, post
+from bench.load.read_chain import BURN_GAS, fill, request
+from bench.load.throughput import FEE_WEI, senders
+
+CALLERS = 50
+SENDING = 64
+"""Connections that send."""
+
+
+def measure(engine: str, per_second: int, seconds: int, callers: int) -> dict[str, float]:
+    """Latencies of ``eth_sendRawTransaction`` in milliseconds, and what the callers got meanwhile."""
+    with server.node(engine, "--gas-limit", "1000000000", core=None) as node:
+        chain = fill(node, 100)
+        wallets = senders(node)
+        for wallet in wallets:
+            wallet.nonce = int(node.rpc("eth_getTransactionCount", "0x" + wallet.address.hex(), "latest"), 16)
+        sends = [
+            wallets[serial % len(wallets)].sign(to=serial.to_bytes(20, "big"), value=1, max_fee_per_gas=FEE_WEI)
+            for serial in range(per_second * seconds)
+        ]
+        bodies = [
+            post(node.url, json.dumps(request("eth_sendRawTransaction", "0x" + raw.hex())).encode()) for raw in sends
+        ]
+        burn = request("eth_call", {"to": chain.contract, "gas": hex(BURN_GAS)}, "latest")
+        burning = [post(node.url, json.dumps(burn).encode())]
+
+        async def both() -> tuple[list[float], int]:
+            if not callers:
+                return await latencies(node.url, bodies, per_second, SENDING), 0
+            taken, (calls, _) = await asyncio.gather(
+                latencies(node.url, bodies, per_second, SENDING), answers_within(node.url, burning, callers, seconds)
+            )
+            return taken, calls
+
+        taken, calls = uvloop.run(both())
+        ordered = sorted(1000 * each for each in taken)
+        return {
+            "p50": round(ordered[len(ordered) // 2], 2),
+            "p99": round(ordered[len(ordered) * 99 // 100], 2),
+            "max": round(ordered[-1], 2),
+            "callsPerSecond": calls / seconds,
+        }
+
+
+def run(engine: str = "auto", per_second: int = 1_000, seconds: int = 8, rounds: int = 3) -> dict[str, Any]:
+    """With and without the callers."""
+    return {
+        "offeredPerSecond": per_second,
+        "callers": CALLERS,
+        "alone": [measure(engine, per_second, seconds, 0) for _ in range(rounds)],
+        "underCalls": [measure(engine, per_second, seconds, CALLERS) for _ in range(rounds)],
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(), indent=1))
