@@ -84,6 +84,7 @@ from sequencer.preconf.service import LoggedSeal, PromiseService
 from sequencer.preconf.signing import GuardedSigner
 from sequencer.preconf.twin import hold_key, home_of
 from sequencer.preconf.waiters import Waiters
+from sequencer.read_threads import read_threads
 from sequencer.recovery import Recovery, Resumed
 from sequencer.retention import Retention
 from sequencer.senders import sender_recovery
@@ -104,7 +105,6 @@ log = structlog.get_logger(__name__)
 
 EVENTS_KEPT = 4096
 """Events a subscriber may be behind before it is cut off."""
-READ_THREADS = 8
 
 
 def clock_ms() -> int:
@@ -224,7 +224,7 @@ class ChainRuntime:
         self._preconf_metrics = PreconfMetrics(registry)
         self._engine_thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._signing_thread = ThreadPoolExecutor(1, thread_name_prefix="signing")
-        self._read_threads = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="reads")
+        self._read_threads = read_threads()
         self._base_fee_wei = spec.fees.initial_base_fee_wei
         self._lane = LaneTable()
         self._policy = make_policy(spec.ordering, self._lane)

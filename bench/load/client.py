@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import cycle
+from time import perf_counter
 from urllib.parse import urlsplit
 
 
@@ -157,7 +158,7 @@ async def latencies(url: str, requests: Sequence[bytes], per_second: float, conn
             free.append(connection)
 
     def answered(connection: _Connection, body: bytes) -> None:
-        taken.append(loop.time() - due_at[connection])
+        taken.append(perf_counter() - due_at[connection])
         if done.done():
             return
         if b'"error"' in body:
@@ -169,10 +170,10 @@ async def latencies(url: str, requests: Sequence[bytes], per_second: float, conn
         (await loop.create_connection(lambda: _Connection(take, answered), address.hostname, address.port))[0]
         for _ in range(connections)
     ]
-    begun = loop.time()
+    begun = perf_counter()
     for serial, request in enumerate(requests):
         due = begun + serial / per_second
-        await asyncio.sleep(max(due - loop.time(), 0))
+        await asyncio.sleep(max(due - perf_counter(), 0))
         if free:
             send(free.popleft(), due, request)
         else:

@@ -12,7 +12,7 @@ import uvloop
 
 from bench.load import server
 from bench.load.client import answers_within, latencies, post
-from bench.load.read_chain import BURN_GAS, fill, request
+from bench.load.read_chain import BURN_GAS, deploy, request
 from bench.load.throughput import FEE_WEI, senders
 
 CALLERS = 50
@@ -23,10 +23,7 @@ SENDING = 64
 def measure(engine: str, per_second: int, seconds: int, callers: int) -> dict[str, float]:
     """Latencies of ``eth_sendRawTransaction`` in milliseconds, and what the callers got meanwhile."""
     with server.node(engine, "--gas-limit", "1000000000", core=None) as node:
-        chain = fill(node, 100)
-        wallets = senders(node)
-        for wallet in wallets:
-            wallet.nonce = int(node.rpc("eth_getTransactionCount", "0x" + wallet.address.hex(), "latest"), 16)
+        contract, wallets = deploy(node), senders(node)
         sends = [
             wallets[serial % len(wallets)].sign(to=serial.to_bytes(20, "big"), value=1, max_fee_per_gas=FEE_WEI)
             for serial in range(per_second * seconds)
@@ -34,7 +31,7 @@ def measure(engine: str, per_second: int, seconds: int, callers: int) -> dict[st
         bodies = [
             post(node.url, json.dumps(request("eth_sendRawTransaction", "0x" + raw.hex())).encode()) for raw in sends
         ]
-        burn = request("eth_call", {"to": chain.contract, "gas": hex(BURN_GAS)}, "latest")
+        burn = request("eth_call", {"to": contract, "gas": hex(BURN_GAS)}, "latest")
         burning = [post(node.url, json.dumps(burn).encode())]
 
         async def both() -> tuple[list[float], int]:

@@ -58,9 +58,7 @@ class ReadChain:
 def fill(running: Server, count: int) -> ReadChain:
     """Deploys the contract and has ``count`` transactions write a log each, in blocks of some 3,000."""
     wallets = senders(running)
-    deployer = Wallet(KEYS[1], CHAIN_ID)
-    creation = deployer.sign(data=INIT_CODE, gas_limit=200_000, max_fee_per_gas=FEE_WEI)
-    contract = str(_included(running, creation)["contractAddress"])
+    contract = deploy(running)
     raws = _log_transactions(wallets, bytes.fromhex(contract[2:]), count)
     lanes = [[_send(running.url, lane[at : at + 50]) for at in range(0, len(lane), 50)] for lane in raws]
     uvloop.run(send_lanes(running.url, lanes))
@@ -71,6 +69,13 @@ def fill(running: Server, count: int) -> ReadChain:
     hashes = block["transactions"]
     holders = tuple("0x" + wallet.address.hex() for wallet in wallets)
     return ReadChain(running, contract, holders, tuple(hashes[:: max(len(hashes) // 500, 1)]), len(hashes))
+
+
+def deploy(running: Server) -> str:
+    """The contract's address."""
+    deployer = Wallet(KEYS[1], CHAIN_ID)
+    creation = deployer.sign(data=INIT_CODE, gas_limit=200_000, max_fee_per_gas=FEE_WEI)
+    return str(_included(running, creation)["contractAddress"])
 
 
 def _log_transactions(wallets: Sequence[Wallet], contract: bytes, count: int) -> list[list[bytes]]:
