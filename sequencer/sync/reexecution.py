@@ -29,22 +29,24 @@ def execute_decided(
     it was promised.
     """
     rules = EntryRules(chain_id, fork, attributes.gas_limit, 0, 0, size_limit_bytes=UINT64_MAX)
+    everything = [raw for raws, _ in flashblocks for raw in raws]
+    transactions = _recovered(recovery.recover(everything, rules), attributes.number)
     engine.begin(attributes)
     position = 0
     for raws, promised in flashblocks:
-        transactions = _recovered(recovery.recover(raws, rules), attributes.number, position)
-        outcomes = engine.apply(transactions)
+        outcomes = engine.apply(transactions[position : position + len(raws)])
         for offset, outcome in enumerate(outcomes):
             _compare(outcome, promised[offset] if promised is not None else None, attributes.number, position + offset)
         position += len(raws)
     return engine.seal()
 
 
-def _recovered(answers: Sequence[Transaction | Rejected], number: int, position: int) -> list[Transaction]:
+def _recovered(answers: Sequence[Transaction | Rejected], number: int) -> list[Transaction]:
+    """All of a block at once, so that every core has work although flashblocks may be small."""
     transactions = []
-    for offset, answer in enumerate(answers):
+    for position, answer in enumerate(answers):
         if isinstance(answer, Rejected):
-            raise Fatal(f"block {number}, position {position + offset}: not a transaction of this chain: {answer}")
+            raise Fatal(f"block {number}, position {position}: not a transaction of this chain: {answer}")
         transactions.append(answer)
     return transactions
 
