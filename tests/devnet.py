@@ -62,8 +62,8 @@ class Devnet:
     def wait_sealed(self, transaction_hash: str) -> dict[str, Any]:
         """The receipt once its block is sealed and ``latest`` reads see it."""
         while True:
-            receipt: dict[str, Any] = self.rpc("eth_getTransactionReceipt", transaction_hash)
-            if int(receipt["blockHash"], 16):
+            receipt: dict[str, Any] | None = self.rpc("eth_getTransactionReceipt", transaction_hash)
+            if receipt is not None and int(receipt["blockHash"], 16):
                 return receipt
 
     def kill(self) -> None:
