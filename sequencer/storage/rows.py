@@ -21,10 +21,11 @@ from typing import Final
 from sequencer.core.block import Block, Header
 from sequencer.core.flashblock import Flashblock, SignedFlashblock
 from sequencer.core.keccak import keccak256
-from sequencer.core.receipt import Log, Outcome, decode_receipt
+from sequencer.core.receipt import Log, Outcome
 from sequencer.core.transaction import AccessListEntry, Authorization, DecodedTransaction, Transaction, decode
 from sequencer.core.types import ZERO_ADDRESS, Address, Hash32, Signature
-from sequencer.storage.receipt_logs import logs_of
+from sequencer.storage.payment import Payment, payment_of
+from sequencer.storage.receipt_logs import logs_of, summary_of
 
 _RECEIPT: Final = struct.Struct(">QIB20s")
 _SIGNED: Final = struct.Struct(">QQIQIII32s32s32s32sQQ20s65s")
@@ -65,19 +66,26 @@ def pack(parts: Iterable[bytes]) -> bytes:
 class StoredTransaction:
     """A transaction from the store. Hash, sender and bytes are at hand; the rest is decoded when first asked for."""
 
-    __slots__ = ("_fields", "hash", "raw", "sender")
+    __slots__ = ("_fields", "_paid", "hash", "raw", "sender")
 
     def __init__(self, part: bytes) -> None:
         self.hash = Hash32(part[:32])
         self.sender = Address(part[32:_HASHES_END])
         self.raw = part[_HASHES_END:]
         self._fields: DecodedTransaction | None = None
+        self._paid: Payment | None = None
 
     @property
     def _decoded(self) -> DecodedTransaction:
         if self._fields is None:
             self._fields = decode(self.raw)
         return self._fields
+
+    @property
+    def _payment(self) -> Payment:
+        if self._paid is None:
+            self._paid = payment_of(self.raw)
+        return self._paid
 
     @property
     def type(self) -> int:
@@ -93,11 +101,11 @@ class StoredTransaction:
 
     @property
     def max_priority_fee_per_gas(self) -> int:
-        return self._decoded.max_priority_fee_per_gas
+        return self._payment.max_priority_fee_per_gas
 
     @property
     def max_fee_per_gas(self) -> int:
-        return self._decoded.max_fee_per_gas
+        return self._payment.max_fee_per_gas
 
     @property
     def gas_limit(self) -> int:
@@ -105,7 +113,7 @@ class StoredTransaction:
 
     @property
     def to(self) -> Address | None:
-        return self._decoded.to
+        return self._payment.to
 
     @property
     def value(self) -> int:
@@ -155,26 +163,26 @@ class StoredOutcome:
         self.first_log_index: int = first_log_index
         self.contract_address = Address(contract) if created else None
         self.receipt = part[_RECEIPT.size :]
-        self._fields: tuple[bool, int, bytes, tuple[Log, ...]] | None = None
+        self._fields: tuple[bool, int, bytes] | None = None
         self._logs: tuple[Log, ...] | None = None
 
     @property
-    def _decoded(self) -> tuple[bool, int, bytes, tuple[Log, ...]]:
+    def _summary(self) -> tuple[bool, int, bytes]:
         if self._fields is None:
-            self._fields = decode_receipt(self.receipt)
+            self._fields = summary_of(self.receipt)
         return self._fields
 
     @property
     def succeeded(self) -> bool:
-        return self._decoded[0]
+        return self._summary[0]
 
     @property
     def cumulative_gas_used(self) -> int:
-        return self._decoded[1]
+        return self._summary[1]
 
     @property
     def logs_bloom(self) -> bytes:
-        return self._decoded[2]
+        return self._summary[2]
 
     @property
     def logs(self) -> tuple[Log, ...]:
