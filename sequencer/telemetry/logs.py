@@ -50,7 +50,8 @@ def configure(config: LogConfig, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # one line a request drowns everything else
+    for name in ("aiohttp.access", "httpx", "httpcore"):  # a line a request drowns everything else
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _console_renderer(*, colors: bool) -> structlog.dev.ConsoleRenderer:
