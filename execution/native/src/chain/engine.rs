@@ -242,7 +242,7 @@ impl Engine {
     fn forget(&self, builder: &mut Builder) {
         let grown = self.grown.load(Ordering::Relaxed);
         let a_part = self.memory.grown / PARTS;
-        let parts = if a_part == 0 { PARTS } else { (grown / a_part).min(PARTS_A_BLOCK) };
+        let parts = grown.checked_div(a_part).map_or(PARTS, |parts| parts.min(PARTS_A_BLOCK));
         for _ in 0..parts {
             builder.trie = prune_part(&builder.trie, self.memory.kept_depth, builder.forgotten);
             builder.forgotten = builder.forgotten.wrapping_add(1);

@@ -1,9 +1,9 @@
 //! The plain read: a JSON-RPC body that asks for something small of the pre-confirmed state, answered in one go.
 //!
-//! ::
-//!
-//!     {"jsonrpc":"2.0","id":ID,"method":"eth_getBalance","params":["0xADDRESS","latest"]}
-//!     {"jsonrpc":"2.0","id":ID,"method":"eth_call","params":[{"from":..,"to":..,"data":..},"latest"]}
+//! ```text
+//! {"jsonrpc":"2.0","id":ID,"method":"eth_getBalance","params":["0xADDRESS","latest"]}
+//! {"jsonrpc":"2.0","id":ID,"method":"eth_call","params":[{"from":..,"to":..,"data":..},"latest"]}
+//! ```
 //!
 //! or an array of one method's calls. Whatever is not exactly this, fails, or takes longer than a moment is declined:
 //! then the node's general way reads the same bytes and decides, also about what is an error. So nothing here has an

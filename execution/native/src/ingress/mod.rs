@@ -1,9 +1,9 @@
 //! The plain send: a whole HTTP request that does nothing but hand in raw transactions, read in one go.
 //!
-//! ::
-//!
-//!     POST PATH HTTP/1.1     one Content-Length, and no header that changes how the body is read
-//!     {"jsonrpc":"2.0","id":ID,"method":"eth_sendRawTransaction","params":["0xHEX"]}      or an array of these
+//! ```text
+//! POST PATH HTTP/1.1     one Content-Length, and no header that changes how the body is read
+//! {"jsonrpc":"2.0","id":ID,"method":"eth_sendRawTransaction","params":["0xHEX"]}      or an array of these
+//! ```
 //!
 //! Whatever is not exactly this, or leaves any doubt, is declined: then the node's general way reads the same
 //! bytes and decides, also about what is an error. So nothing here has an error of its own, and reading a request
