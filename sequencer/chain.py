@@ -57,6 +57,7 @@ from sequencer.core.transaction import PooledTransaction
 from sequencer.core.types import Address, Hash32
 from sequencer.core.views import (
     ChainEvent,
+    FlashblockPublished,
     PostedBatch,
     Preconfirmed,
     Status,
@@ -105,6 +106,10 @@ log = structlog.get_logger(__name__)
 
 EVENTS_KEPT = 4096
 """Events a subscriber may be behind before it is cut off."""
+ACCOUNTS_READ_AT_ONCE = 64
+"""Accounts that the event loop reads itself from an engine that answers plain reads: a thread would take longer."""
+INLINE_GAS = 100_000
+"""Gas that such an engine may execute on the event loop, within a millisecond at the worst."""
 
 
 def clock_ms() -> int:
@@ -376,6 +381,7 @@ class ChainRuntime:
             clock_ms=clock_ms,
             metrics=self._metrics,
             codec=self._codec,
+            inline_gas=INLINE_GAS if self.view.plain_reader is not None else None,
             parent=resumed.parent,
             parent_flashblock=resumed.parent_flashblock,
             last_timestamp_ms=resumed.last_timestamp_ms,
@@ -532,6 +538,8 @@ class ChainRuntime:
     # --------------------------------------------------------------------- what one stage does for another
 
     async def _pending_accounts(self, addresses: Sequence[Address]) -> list[AccountView]:
+        if self.view.plain_reader is not None and len(addresses) <= ACCOUNTS_READ_AT_ONCE:
+            return self._stores.engine.accounts(addresses, "pending")
         return await self.view.accounts(addresses, "pending")
 
     async def _sealed_slot(self, contract: Address, slot: Hash32) -> Hash32:
@@ -588,18 +596,22 @@ class ChainRuntime:
     async def _on_preconfirmed(self, signed: SignedFlashblock, closed: ClosedFlashblock) -> None:
         """A flashblock is durable and signed: tell those who wait, then everyone, then the pool."""
         published = self._live.preconfirmed(signed, closed)
+        if len(self._waiters):
+            self._answer_waiters(published)
+        self._events.publish(published)
         self._ordering.decided(closed.entry)
+        self._statuses.preconfirmed(signed.flashblock)
+        held = self.pool.held_addresses(closed.taken)
+        accounts = dict(zip(held, await self._pending_accounts(held), strict=True)) if held else {}
+        self.pool.included(closed.taken, accounts)
+
+    def _answer_waiters(self, published: FlashblockPublished) -> None:
         for inclusion in published.inclusions:
             transaction_hash = inclusion.transaction.hash
-            self._statuses.transactions.reached(transaction_hash, Status.PRECONFIRMED, signed.flashblock.timestamp_ms)
             if transaction_hash in self._waiters:
                 promise = self._live.preconfirmation(transaction_hash)
                 if promise is not None:
                     self._waiters.resolve(transaction_hash, Preconfirmed(inclusion, promise))
-        self._events.publish(published)
-        held = self.pool.held_addresses(closed.taken)
-        accounts = dict(zip(held, await self._pending_accounts(held), strict=True)) if held else {}
-        self.pool.included(closed.taken, accounts)
 
     async def _on_sealed(self, sealed: LoggedSeal) -> None:
         self._retention.sealed(sealed.block.header.number, sealed.position)

@@ -317,7 +317,9 @@ class ChainView:
     def transaction_status(self, transaction_hash: Hash32) -> TransactionStatus | None:
         """How far it has come; None if this node never heard of it."""
         inclusion = self.inclusion(transaction_hash)
-        times = self._statuses.times(transaction_hash, inclusion.block.number if inclusion else None)
+        times = self._statuses.times(
+            transaction_hash, (inclusion.block.number, inclusion.position) if inclusion else None
+        )
         if inclusion:
             posted = self._batch_of(inclusion.block.number) if inclusion.sealed else None
             share = posted.share(len(inclusion.transaction.raw)) if posted and posted.height is not None else None

@@ -52,14 +52,15 @@ class LiveBlocks:
         """A flashblock is durable and signed; its transactions' places. To be published at once, so that nobody
         can find it here without being told."""
         block = self._blocks[signed.flashblock.block_number]
-        inclusions = []
-        for offset, (pooled, outcome) in enumerate(zip(closed.taken, closed.outcomes, strict=True)):
-            position = signed.flashblock.first_position + offset
-            inclusion = Inclusion(block.attributes, position, block.log_count, pooled.transaction, outcome)
-            block.log_count += len(outcome.logs)
-            block.inclusions[pooled.transaction.hash] = inclusion
-            inclusions.append(inclusion)
+        attributes, position, log_count = block.attributes, signed.flashblock.first_position, block.log_count
         hashes = [pooled.transaction.hash for pooled in closed.taken]
+        inclusions = []
+        for pooled, outcome in zip(closed.taken, closed.outcomes, strict=True):
+            inclusions.append(Inclusion(attributes, position, log_count, pooled.transaction, outcome))
+            position += 1
+            log_count += len(outcome.logs)
+        block.inclusions.update(zip(hashes, inclusions, strict=True))
+        block.log_count = log_count
         block.commitments.append(Commitment(self._domain, self._codec, signed, hashes, closed.entry.outcome_hashes))
         block.entries.append(closed.entry)
         published = FlashblockPublished(signed, tuple(inclusions))

@@ -4,10 +4,13 @@ Pure and bounded: the oldest records go first. What is forgotten here is still k
 without its times.
 """
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Hashable
+from operator import itemgetter
 from typing import Generic, TypeVar
 
+from sequencer.core.flashblock import Flashblock
 from sequencer.core.types import Hash32
 from sequencer.core.views import Status
 
@@ -36,15 +39,30 @@ class Times(Generic[_K]):
 
 
 class StatusBook:
-    """Times of recent transactions, and of recent blocks for what happens to whole blocks."""
+    """Times of recent transactions, and of recent blocks for what happens to runs of transactions and whole blocks."""
 
     def __init__(self, transactions: int = 200_000, blocks: int = 10_000) -> None:
         self.transactions: Times[Hash32] = Times(transactions)
         self.blocks: Times[int] = Times(blocks)
+        self._flashblocks: OrderedDict[int, list[tuple[int, int]]] = OrderedDict()
+        """By block: behind which position each flashblock ends, and its time."""
+        self._blocks_kept = blocks
 
-    def times(self, transaction_hash: Hash32, block_number: int | None) -> dict[Status, int]:
-        """Everything known about one transaction."""
+    def preconfirmed(self, flashblock: Flashblock) -> None:
+        """Its transactions are promised. Told in the order of the chain."""
+        ends = self._flashblocks.setdefault(flashblock.block_number, [])
+        ends.append((flashblock.first_position + flashblock.transaction_count, flashblock.timestamp_ms))
+        if len(self._flashblocks) > self._blocks_kept:
+            self._flashblocks.popitem(last=False)
+
+    def times(self, transaction_hash: Hash32, place: tuple[int, int] | None) -> dict[Status, int]:
+        """Everything known about one transaction, which stands at ``place``: block number and position."""
         times = self.transactions.of(transaction_hash)
-        if block_number is not None:
-            times |= self.blocks.of(block_number)
+        if place is not None:
+            number, position = place
+            ends = self._flashblocks.get(number, ())
+            at = bisect_right(ends, position, key=itemgetter(0))
+            if at < len(ends):
+                times[Status.PRECONFIRMED] = ends[at][1]
+            times |= self.blocks.of(number)
         return times

@@ -15,8 +15,10 @@ def post(url: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-class _Connection(asyncio.Protocol):
-    def __init__(self, take: Callable[["_Connection"], None], answered: Callable[["_Connection", bytes], None]) -> None:
+class Connection(asyncio.Protocol):
+    """One keep-alive connection: ``take`` is asked for the next request, ``answered`` gets each body."""
+
+    def __init__(self, take: Callable[["Connection"], None], answered: Callable[["Connection", bytes], None]) -> None:
         self._take = take
         self._answered = answered
         self._parts: list[bytes] = []
@@ -67,7 +69,7 @@ async def send_lanes(url: str, lanes: Sequence[Sequence[bytes]]) -> None:
     left = len(queues)
     starting = iter(range(len(queues)))
 
-    def take(connection: _Connection) -> None:
+    def take(connection: Connection) -> None:
         nonlocal left
         if connection.lane < 0:
             connection.lane = next(starting)
@@ -79,12 +81,12 @@ async def send_lanes(url: str, lanes: Sequence[Sequence[bytes]]) -> None:
         if left == 0 and not done.done():
             done.set_result(None)
 
-    def answered(_connection: _Connection, body: bytes) -> None:
+    def answered(_connection: Connection, body: bytes) -> None:
         if b'"error"' in body and not done.done():
             done.set_exception(LaneFailed(body[:300].decode()))
 
     transports = [
-        (await loop.create_connection(lambda: _Connection(take, answered), address.hostname, address.port))[0]
+        (await loop.create_connection(lambda: Connection(take, answered), address.hostname, address.port))[0]
         for _ in queues
     ]
     try:
@@ -105,7 +107,7 @@ async def answers_within(url: str, requests: Sequence[bytes], connections: int, 
     done = loop.create_future()
     count, waiting, stop_at = 0, connections, loop.time() + seconds
 
-    def take(connection: _Connection) -> None:
+    def take(connection: Connection) -> None:
         nonlocal waiting
         if loop.time() < stop_at:
             connection.send(next(endless))
@@ -114,7 +116,7 @@ async def answers_within(url: str, requests: Sequence[bytes], connections: int, 
         if not waiting and not done.done():
             done.set_result(None)
 
-    def answered(_connection: _Connection, body: bytes) -> None:
+    def answered(_connection: Connection, body: bytes) -> None:
         nonlocal count
         count += 1
         if b'"error"' in body and not done.done():
@@ -122,7 +124,7 @@ async def answers_within(url: str, requests: Sequence[bytes], connections: int, 
 
     begun = loop.time()
     transports = [
-        (await loop.create_connection(lambda: _Connection(take, answered), address.hostname, address.port))[0]
+        (await loop.create_connection(lambda: Connection(take, answered), address.hostname, address.port))[0]
         for _ in range(connections)
     ]
     try:

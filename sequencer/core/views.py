@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sequencer.core.block import Block, Header, PayloadAttributes
 from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
@@ -12,8 +12,7 @@ from sequencer.core.transaction import Transaction
 from sequencer.core.types import Hash32
 
 
-@dataclass(frozen=True, slots=True)
-class Inclusion:
+class Inclusion(NamedTuple):
     """A transaction at its place in a block. Everything in it is final, except that an open block has no hash.
 
     ``block`` is the header once sealed, the attributes before. ``first_log_index`` counts the logs of the

@@ -16,13 +16,14 @@ from sequencer.core.flashblock_codec import PythonFlashblockCodec
 from sequencer.core.pipeline import ClosedFlashblock
 from sequencer.core.ports import Budget, FlashblockCodec
 from sequencer.core.receipt import Outcome
-from sequencer.core.transaction import Arrival, PooledTransaction
+from sequencer.core.transaction import Arrival, PooledTransaction, Transaction
 from sequencer.core.types import Address, Hash32
 from sequencer.payload.bundling import Room
 from sequencer.payload.config import PayloadConfig
 
 TRANSACTION_GAS = 21_000
 """No transaction uses less: a block with less room is full."""
+INLINE_TRANSACTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,16 @@ def open_attributes(spec: ChainSpec, term: Term, parent: Header, now_ms: int) ->
         term=term.term,
         reset=term.reset,
     )
+
+
+def runs_at_once(transactions: Sequence[Transaction], inline_gas: int) -> bool:
+    """Executing these takes less than handing them to a thread and back would: few, and with little gas for code.
+
+    A transfer has none, so a run of transfers is as good as a short call.
+    """
+    if len(transactions) > INLINE_TRANSACTIONS:
+        return False
+    return sum(transaction.gas_limit - TRANSACTION_GAS for transaction in transactions) <= inline_gas
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from sequencer.core.ports import ExecutionEngine, FlashblockCodec, OrderingPolic
 from sequencer.core.receipt import Outcome
 from sequencer.core.transaction import PooledTransaction
 from sequencer.core.types import Hash32
-from sequencer.payload.builder import BlockDraft, Term, open_attributes
+from sequencer.payload.builder import BlockDraft, Term, open_attributes, runs_at_once
 from sequencer.payload.bundling import Room, ahead_of_bundle
 from sequencer.payload.config import PayloadConfig
 from sequencer.payload.metrics import PayloadMetrics
@@ -100,6 +100,7 @@ class BlockBuilder:
         clock_ms: Callable[[], int],
         metrics: PayloadMetrics,
         codec: FlashblockCodec,
+        inline_gas: int | None,
         parent: Header,
         parent_flashblock: Hash32,
         last_timestamp_ms: int,
@@ -121,6 +122,7 @@ class BlockBuilder:
         self._clock_ms = clock_ms
         self._metrics = metrics
         self._codec = codec
+        self._inline_gas = inline_gas
         self._parent = parent
         self._parent_flashblock = parent_flashblock
         self._last_timestamp_ms = last_timestamp_ms
@@ -229,7 +231,11 @@ class BlockBuilder:
 
     async def _apply(self, picked: Sequence[PooledTransaction]) -> list[Outcome | Rejected]:
         started = time.perf_counter()
-        answers = await self._in_engine(self._engine.apply, [pooled.transaction for pooled in picked])
+        transactions = [pooled.transaction for pooled in picked]
+        if self._inline_gas is not None and runs_at_once(transactions, self._inline_gas):
+            answers = self._engine.apply(transactions)
+        else:
+            answers = await self._in_engine(self._engine.apply, transactions)
         elapsed = time.perf_counter() - started
         self._pace.measured(len(picked), elapsed * 1e6)
         self._metrics.apply_seconds.observe(elapsed)

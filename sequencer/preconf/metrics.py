@@ -6,6 +6,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sequencer.core.views import PromiseLedger
+from sequencer.preconf.latency import LatencyHistogram
 
 _LATENCY = (0.001, 0.002, 0.003, 0.005, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1, 2, 5)
 
@@ -18,11 +19,11 @@ class PreconfMetrics:
         self.promises = Counter(
             "sequencer_preconfirmations_issued", "Transactions whose place was promised.", registry=registry
         )
-        self.latency_seconds = Histogram(
+        self.latency = LatencyHistogram(
             "sequencer_preconfirmation_latency_seconds",
             "From a transaction's arrival to its signed pre-confirmation.",
-            buckets=_LATENCY,
-            registry=registry,
+            _LATENCY,
+            registry,
         )
         self.append_seconds = Histogram(
             "sequencer_log_append_seconds",

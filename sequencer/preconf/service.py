@@ -242,12 +242,11 @@ class PromiseService:
         return asyncio.get_running_loop().run_in_executor(self._signing_thread, work, *arguments)
 
     async def _publish(self, signed: SignedFlashblock, closed: ClosedFlashblock) -> None:
-        now_ms = self._clock_ms()
+        await self._on_preconfirmed(signed, closed)
+        since_closed_ms = max(self._clock_ms() - signed.flashblock.timestamp_ms, 0)
         self._metrics.flashblocks.inc()
         self._metrics.promises.inc(len(closed.taken))
-        for pooled in closed.taken:
-            self._metrics.latency_seconds.observe(max(now_ms - pooled.arrival.received_ms, 0) / 1000)
-        await self._on_preconfirmed(signed, closed)
+        self._metrics.latency.observe_ms([arrival.age_ms + since_closed_ms for arrival in closed.entry.arrivals])
 
 
 def _flashblocks(steps: Sequence[_Step]) -> list[Flashblock]:

@@ -30,6 +30,10 @@ class Waiters(Generic[_T]):
         finally:
             self._forget(transaction_hash, future)
 
+    def __len__(self) -> int:
+        """How many wait."""
+        return self._count
+
     def __contains__(self, transaction_hash: Hash32) -> bool:
         return transaction_hash in self._waiting
 

@@ -19,11 +19,7 @@ class LocalSigner:
     def __init__(self, private_key: bytes) -> None:
         """Raises ``Malformed`` if the key is not 32 bytes in the curve's range."""
         self._address = secp256k1.address_of_private_key(private_key)
-
-        def sign(digest: Hash32) -> Signature:
-            return secp256k1.sign(private_key, digest)
-
-        self._sign = sign
+        self._sign = secp256k1.signing(private_key)
 
     @property
     def address(self) -> Address:

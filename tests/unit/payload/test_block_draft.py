@@ -1,6 +1,10 @@
 """Flashblocks cover a block without gap or overlap, chain to each other, and keep to their bounds."""
 
 from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
 
 from sequencer.core import merkle
 from sequencer.core.block import PayloadAttributes
@@ -9,7 +13,7 @@ from sequencer.core.keccak import keccak256
 from sequencer.core.receipt import ExecutedOutcome, outcome
 from sequencer.core.transaction import Arrival, PooledTransaction, RecoveredTransaction
 from sequencer.core.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
-from sequencer.payload.builder import BlockDraft
+from sequencer.payload.builder import INLINE_TRANSACTIONS, BlockDraft, runs_at_once
 from sequencer.payload.config import PayloadConfig
 from sequencer.payload.pacing import Pace
 
@@ -130,3 +134,19 @@ def test_pace_slows_at_once_and_speeds_up_by_and_by() -> None:
     assert pace.chunk() > 1000
     pace.measured(1, 10**9)
     assert pace.chunk() == 1
+
+
+@pytest.mark.parametrize(
+    ("gas_limits", "at_once"),
+    [
+        ([], True),
+        ([21_000] * INLINE_TRANSACTIONS, True),
+        ([21_000] * (INLINE_TRANSACTIONS + 1), False),
+        ([60_000, 60_000], True),
+        ([60_000, 60_000, 60_000], False),
+        ([30_000_000], False),
+    ],
+)
+def test_only_what_is_over_at_once_runs_at_once(gas_limits: list[int], at_once: bool) -> None:
+    transactions: Any = [SimpleNamespace(gas_limit=gas_limit) for gas_limit in gas_limits]
+    assert runs_at_once(transactions, inline_gas=100_000) is at_once
