@@ -143,23 +143,23 @@ async def latencies(url: str, requests: Sequence[bytes], per_second: float, conn
     """
     address = urlsplit(url)
     loop = asyncio.get_running_loop()
-    free: deque[_Connection] = deque()
-    due_at: dict[_Connection, float] = {}
+    free: deque[Connection] = deque()
+    due_at: dict[Connection, float] = {}
     waiting: deque[tuple[float, bytes]] = deque()
     taken: list[float] = []
     done = loop.create_future()
 
-    def send(connection: _Connection, due: float, request: bytes) -> None:
+    def send(connection: Connection, due: float, request: bytes) -> None:
         due_at[connection] = due
         connection.send(request)
 
-    def take(connection: _Connection) -> None:
+    def take(connection: Connection) -> None:
         if waiting:
             send(connection, *waiting.popleft())
         else:
             free.append(connection)
 
-    def answered(connection: _Connection, body: bytes) -> None:
+    def answered(connection: Connection, body: bytes) -> None:
         taken.append(perf_counter() - due_at[connection])
         if done.done():
             return
@@ -169,7 +169,7 @@ async def latencies(url: str, requests: Sequence[bytes], per_second: float, conn
             done.set_result(None)
 
     transports = [
-        (await loop.create_connection(lambda: _Connection(take, answered), address.hostname, address.port))[0]
+        (await loop.create_connection(lambda: Connection(take, answered), address.hostname, address.port))[0]
         for _ in range(connections)
     ]
     begun = perf_counter()
