@@ -38,13 +38,13 @@ pub struct EntryRules {
 
 const INIT_CODE_LIMIT: usize = 49_152;
 const TRANSACTION_GAS_LIMIT_CAP: u64 = 1 << 24;
-/// Below this many, handing work to the other cores costs more than it saves.
+/// Below this many, handing work to the other cores costs more than it saves; without other cores it always does.
 const PARALLEL_FROM: usize = 4;
 
 /// One answer for each of `raws`, in order.
 pub fn recover_all(raws: Vec<Bytes>, rules: &EntryRules) -> Vec<Result<Arc<Recovered>, Refusal>> {
     let one = |raw: Bytes| enter(raw, rules).map(Arc::new);
-    if raws.len() < PARALLEL_FROM {
+    if raws.len() < PARALLEL_FROM || rayon::current_num_threads() == 1 {
         return raws.into_iter().map(one).collect();
     }
     raws.into_par_iter().with_min_len(2).map(one).collect()

@@ -216,7 +216,7 @@ fn change_children(branch: &mut Branch, start: &Path, changes: &[(Path, Change)]
         hash_all(child, 0);
         Ok(())
     };
-    if changes.len() >= PARALLEL_FROM {
+    if changes.len() >= PARALLEL_FROM && rayon::current_num_threads() > 1 {
         work.into_par_iter().try_for_each(one)
     } else {
         work.into_iter().try_for_each(one)
