@@ -108,8 +108,8 @@ pub struct Memory {
 const PARTS_A_BLOCK: usize = 8;
 
 impl Default for Memory {
-    /// Some 45 MB for the 16^4 branches that stay, and some 100 MB for those that come and go; opening after a crash makes up for the
-    /// unwritten changes in about a second.
+    /// Some 45 MB for the 16^4 branches that stay, and some 100 MB for those that come and go; opening after a crash
+    /// makes up for the unwritten changes in about a second.
     fn default() -> Self {
         Self { unwritten: 60_000, grown: 100_000, kept_depth: 4 }
     }
