@@ -11,12 +11,8 @@ The parts know nothing of each other; everything that one does for another goes 
 
 import asyncio
 import random
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -25,13 +21,8 @@ from da.backpressure import load_percent, pace, together
 from da.batcher import Batcher, BatchTip
 from da.codec import ClosedBatch
 from da.derive import AcceptedBatch, Derivation
-from da.inclusion import DaHeads
 from da.metrics import DaMetrics
-from da.selection import LayerSettings, OpenLayer, open_layer
-from da.selection import Poster as L1Poster
 from da.service import DaService
-from execution.selection import open_engine, open_verifying_engine
-from mempool.journal import Journal
 from mempool.metrics import MempoolMetrics
 from mempool.service import Mempool
 from sequencer.beacon.metrics import EvidenceMetrics
@@ -39,32 +30,27 @@ from sequencer.beacon.service import WatchService
 from sequencer.beacon.watcher import Watcher
 from sequencer.chain_view import ChainView
 from sequencer.channel import Broadcast
+from sequencer.clock import clock_ms
 from sequencer.config import Settings
-from sequencer.consensus.local.files import OS_FILES
-from sequencer.consensus.local.service import LocalLog
-from sequencer.consensus.metrics import LogMetrics
-from sequencer.core import genesis as genesis_file
-from sequencer.core.block import BlockRef, Header, PayloadAttributes
+from sequencer.core.block import BlockRef, PayloadAttributes
 from sequencer.core.calls import AccountView
-from sequencer.core.eip712 import Domain
 from sequencer.core.errors import Fatal, Reason, Rejected
 from sequencer.core.flashblock import SignedFlashblock
-from sequencer.core.genesis import Genesis
 from sequencer.core.heads import Heads
 from sequencer.core.pipeline import ClosedFlashblock
-from sequencer.core.ports import EntryRules, ExecutionEngine, Signer
+from sequencer.core.ports import EntryRules, Signer
 from sequencer.core.transaction import PooledTransaction
 from sequencer.core.types import Address, Hash32
 from sequencer.core.views import (
     ChainEvent,
     FlashblockPublished,
-    PostedBatch,
     Preconfirmed,
     Status,
     TransactionsPooled,
 )
 from sequencer.flashblock_codecs import flashblock_codec
 from sequencer.halt import Halt
+from sequencer.ingress_holds import IngressHolds
 from sequencer.lane_watch import LaneWatcher
 from sequencer.leadership import Candidacy
 from sequencer.live import LiveBlocks
@@ -78,24 +64,20 @@ from sequencer.payload.builder import Term
 from sequencer.payload.metrics import PayloadMetrics
 from sequencer.payload.service import BlockBuilder
 from sequencer.posting import Poster, sign_batch
-from sequencer.preconf.guard_file import GuardFile
-from sequencer.preconf.guard_format import GuardedChain
 from sequencer.preconf.metrics import PreconfMetrics
 from sequencer.preconf.service import LoggedSeal, PromiseService
 from sequencer.preconf.signing import GuardedSigner
-from sequencer.preconf.twin import hold_key, home_of
 from sequencer.preconf.waiters import Waiters
+from sequencer.public_heads import PublicHeads
 from sequencer.read_threads import read_threads
 from sequencer.recovery import Recovery, Resumed
 from sequencer.retention import Retention
 from sequencer.senders import sender_recovery
 from sequencer.settlement import HeadsKeeper, Settlement
 from sequencer.status import StatusBook
-from sequencer.storage.blocks import BlockStore
 from sequencer.storage.logs import LogIndex
-from sequencer.storage.meta import ChainMeta
-from sequencer.storage.rocks import RocksStorage
-from sequencer.storage.table import DA_OUTBOX, L1_JOURNAL, PrefixedStorage
+from sequencer.storage.table import DA_OUTBOX, PrefixedStorage
+from sequencer.stores import ChainStores
 from sequencer.verification.comparison import Difference
 from sequencer.verification.metrics import VerificationMetrics
 from sequencer.verification.reexecution import Witness
@@ -110,111 +92,6 @@ ACCOUNTS_READ_AT_ONCE = 64
 """Accounts that the event loop reads itself from an engine that answers plain reads: a thread would take longer."""
 INLINE_GAS = 100_000
 """Gas that such an engine may execute on the event loop, within a millisecond at the worst."""
-
-
-def clock_ms() -> int:
-    """Unix milliseconds: the one place where the pipeline reads the clock."""
-    return time.time_ns() // 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class ChainStores:
-    """Everything of one chain that is on disk, opened."""
-
-    genesis: Genesis
-    genesis_header: Header
-    domain: Domain
-    engine: ExecutionEngine
-    sequence_log: LocalLog
-    storage: RocksStorage
-    blocks: BlockStore
-    meta: ChainMeta
-    layer: OpenLayer
-    guard: GuardFile
-    journal: Journal
-    evidence_folder: Path
-    """Where proven faults are written."""
-    verifying_engine: ExecutionEngine | None = None
-    """Executes every sealed block again; None where that is turned off."""
-    halt_file: Path | None = None
-    """Where it is kept why the chain signs nothing more."""
-
-
-def local_da_dir(settings: Settings, data_dir: Path) -> Path:
-    """Where the local DA layer is, for a chain that uses it."""
-    return settings.node.local_da_dir or data_dir / "da"
-
-
-@asynccontextmanager
-async def open_stores(
-    settings: Settings,
-    genesis: Genesis,
-    key: Address,
-    data_dir: Path,
-    registry: CollectorRegistry,
-    pass_fds: Sequence[int],
-    l1_signer: Signer | None = None,
-) -> AsyncIterator[ChainStores]:
-    """Open engine, log and store of one chain; close them in reverse order, the engine last. The guard of ``key``
-    is opened later, when log and store can tell whether it must be there."""
-    forks = [fork.name for fork in genesis.spec.forks]
-    async with AsyncExitStack() as stack:
-        engine = open_engine(
-            settings.node.engine,
-            data_dir,
-            forks_needed=forks,
-            read_workers=settings.node.read_workers,
-            pass_fds=pass_fds,
-        )
-        stack.callback(engine.close)
-        genesis_header = await asyncio.to_thread(engine.open, genesis)
-        guarded = GuardedChain(key, genesis.spec.chain_id, genesis_header.hash)
-        await asyncio.to_thread(stack.enter_context, hold_key(guarded))
-        guard = GuardFile(data_dir / "guard", guarded, OS_FILES, home_of)
-        stack.push_async_callback(asyncio.to_thread, guard.close)
-        sequence_log = LocalLog(
-            data_dir / "log",
-            genesis_header.hash,
-            encode=flashblock_codec(engine).encode,
-            segment_bytes=settings.sequence_log.segment_bytes,
-            metrics=LogMetrics(registry),
-        )
-        await asyncio.to_thread(sequence_log.open)
-        stack.push_async_callback(asyncio.to_thread, sequence_log.close)
-        verifying_engine: ExecutionEngine | None = None
-        if settings.execution.verify_blocks:
-            folder = data_dir / "verify"
-            verifying_engine = open_verifying_engine(engine, folder, forks_needed=forks, pass_fds=pass_fds)
-            stack.push_async_callback(asyncio.to_thread, verifying_engine.close)
-        storage = stack.enter_context(RocksStorage(data_dir / "chain"))
-        meta = ChainMeta(storage)
-        meta.check(genesis_header.hash)
-        layer = await stack.enter_async_context(
-            open_layer(
-                genesis.spec.da,
-                LayerSettings(settings.celestia, settings.ethereum, settings.fallback),
-                local_dir=local_da_dir(settings, data_dir),
-                genesis_text=genesis_file.dump(genesis),
-                clock_ms=clock_ms,
-                poster=L1Poster(l1_signer, PrefixedStorage(storage, L1_JOURNAL)) if l1_signer else None,
-            )
-        )
-        yield ChainStores(
-            genesis=genesis,
-            genesis_header=genesis_header,
-            domain=Domain(genesis.spec.chain_id, genesis.spec.verifying_contract, genesis_header.hash),
-            engine=engine,
-            sequence_log=sequence_log,
-            storage=storage,
-            blocks=BlockStore(storage),
-            meta=meta,
-            layer=layer,
-            guard=guard,
-            journal=Journal(data_dir / "mempool.journal"),
-            verifying_engine=verifying_engine,
-            halt_file=data_dir / "halted",
-            evidence_folder=data_dir / "evidence",
-        )
 
 
 class ChainRuntime:
@@ -244,6 +121,7 @@ class ChainRuntime:
         self._events: Broadcast[ChainEvent] = Broadcast(EVENTS_KEPT)
         self._waiters: Waiters[Preconfirmed] = Waiters(settings.rpc.sync_send_limit)
         self._heads = HeadsKeeper(Heads.at_genesis(stores.genesis_header.ref))
+        self._public = PublicHeads(self._heads, self._statuses, stores.genesis_header.ref, clock_ms)
         self.pool = Mempool(
             settings.mempool,
             self._recovery,
@@ -267,7 +145,7 @@ class ChainRuntime:
         self._da = DaService(
             PrefixedStorage(stores.storage, DA_OUTBOX),
             stores.layer.layer,
-            self,
+            self._public,
             DaMetrics(registry),
             config=stores.layer.patience(settings.da),
             clock_ms=clock_ms,
@@ -309,9 +187,7 @@ class ChainRuntime:
             EvidenceMetrics(registry),
             self._watch.on_found,
         )
-        self._recovered = False
-        self._finalized = asyncio.Event()
-        self._ingress_holds: dict[str, str] = {}
+        self.ingress = IngressHolds(self.pool)
         self._rules: tuple[int, EntryRules] | None = None
         self._batcher: Batcher
         self._builder: BlockBuilder
@@ -334,7 +210,7 @@ class ChainRuntime:
         )
         self._batcher = Batcher(self._settings.batch, tip)
         resumed = await self._recover()
-        self._restore_heads(resumed.parent)
+        self._public.restore(resumed.parent.ref, self._da.heads)
         await asyncio.to_thread(self._broken.load, stores.evidence_folder)
         self._remind_policy(resumed.parent.number)
         member = spec.sequencers.member(self._signer.address)
@@ -465,12 +341,6 @@ class ChainRuntime:
             numbers = range(max(1, head + 1 - self._policy.history_blocks), head + 1)
             self._policy.remember(block for number in numbers if (block := self._stores.blocks.block(number)))
 
-    def _restore_heads(self, head: Header) -> None:
-        genesis = self._stores.genesis_header.ref
-        da = self._da.heads
-        self._heads.heads = Heads(head.ref, da.safe or genesis, da.finalized or genesis)
-        self._recovered = True
-
     # ----------------------------------------------------------------------------------- run and stop
 
     async def run(self) -> None:
@@ -495,7 +365,7 @@ class ChainRuntime:
 
         ``run`` must go on meanwhile. What is not through by then is on disk and goes on at the next start.
         """
-        self.hold_ingress("stop", "shutting down")
+        self.ingress.hold("stop", "shutting down")
         self._builder.stop()
         if self.halt.reason is not None:
             return  # nothing more gets through
@@ -512,19 +382,6 @@ class ChainRuntime:
         """Release the threads."""
         for threads in (self._engine_thread, self._signing_thread, self._verification_thread, self._read_threads):
             threads.shutdown(wait=True, cancel_futures=True)
-
-    def hold_ingress(self, name: str, why: str) -> None:
-        """Refuse new transactions until every hold is released; those accepted go on."""
-        self._ingress_holds[name] = why
-        self.pool.stop_accepting(why)
-
-    def release_ingress(self, name: str) -> None:
-        """Undo the hold of this name. Releasing one that does not stand is fine."""
-        self._ingress_holds.pop(name, None)
-        if self._ingress_holds:
-            self.pool.stop_accepting(next(iter(self._ingress_holds.values())))
-        else:
-            self.pool.accept()
 
     def pause(self) -> None:
         """Seal no further block until ``resume``."""
@@ -584,9 +441,9 @@ class ChainRuntime:
         )
         allowed = pace(load_percent(waiting, clock_ms(), self._settings.back_pressure))
         if not allowed.accepts_new:
-            self.hold_ingress("da", "too much waits to be posted")
-        elif "da" in self._ingress_holds:
-            self.release_ingress("da")
+            self.ingress.hold("da", "too much waits to be posted")
+        else:
+            self.ingress.release("da")
         return allowed.gas_percent
 
     def _on_open(self, attributes: PayloadAttributes) -> None:
@@ -631,48 +488,22 @@ class ChainRuntime:
 
     def _on_halt(self, reason: str) -> None:
         self._signer.halt(reason)
-        self.hold_ingress("halt", "signing is halted")
+        self.ingress.hold("halt", "signing is halted")
         self._builder.pause()
 
     def _on_stalled(self, stalled: bool) -> None:
         if stalled:
-            self.hold_ingress("log", "no space left for the sequence log")
+            self.ingress.hold("log", "no space left for the sequence log")
         else:
-            self.release_ingress("log")
+            self.ingress.release("log")
 
     async def _shorten_log(self) -> None:
         """Let go of log segments whose blocks are final on DA and durable in store and state (D7)."""
         while True:
-            await self._finalized.wait()
-            self._finalized.clear()
+            await self._public.finalized.wait()
+            self._public.finalized.clear()
             position = self._retention.final(self._heads.heads.finalized.number)
             if position is not None and self._stores.sequence_log.would_free(position):
                 await asyncio.to_thread(self._stores.storage.flush)
                 await asyncio.to_thread(self._stores.engine.sync)
                 await asyncio.to_thread(self._stores.sequence_log.retain, position)
-
-    # DaListener: what the DA service tells.
-
-    def on_batch(self, batch: PostedBatch) -> None:
-        """A batch moved on."""
-        if batch.state == "submitted":
-            for number in range(batch.first_block, batch.last_block + 1):
-                self._statuses.blocks.reached(number, Status.POSTED, clock_ms())
-
-    def on_heads(self, heads: DaHeads) -> None:
-        """Safe or finalized moved. Before the chain is recovered nobody knows the blocks; then they are looked up."""
-        if not self._recovered:
-            return
-        before = self._heads.heads
-        now_ms = clock_ms()
-        safe = heads.safe or self._stores.genesis_header.ref
-        if safe != before.safe and safe.number <= before.unsafe.number:
-            self._heads.posted(safe)
-            for number in range(before.safe.number + 1, safe.number + 1):
-                self._statuses.blocks.reached(number, Status.SAFE, now_ms)
-        reachable = self._heads.heads.safe.number  # before recovery is through, the DA service knows more than we do
-        if heads.finalized and before.finalized.number < heads.finalized.number <= reachable:
-            self._heads.final(heads.finalized)
-            self._finalized.set()
-            for number in range(before.finalized.number + 1, heads.finalized.number + 1):
-                self._statuses.blocks.reached(number, Status.FINALIZED, now_ms)

@@ -16,7 +16,8 @@ from prometheus_client import CollectorRegistry
 from da.adoption import Adoption
 from da.outbox import Outbox
 from sequencer import lifecycle
-from sequencer.chain import ChainRuntime, ChainStores, clock_ms, local_da_dir, open_stores
+from sequencer.chain import ChainRuntime
+from sequencer.clock import clock_ms
 from sequencer.config import Settings
 from sequencer.core.block import Header
 from sequencer.core.genesis import Genesis
@@ -30,6 +31,7 @@ from sequencer.rpc.metrics import RpcMetrics
 from sequencer.rpc.service import RpcServer
 from sequencer.senders import send_reader
 from sequencer.storage.table import DA_OUTBOX, PrefixedStorage
+from sequencer.stores import ChainStores, local_da_dir, open_stores
 from sequencer.telemetry import health
 from sequencer.telemetry.health import Health
 from sequencer.telemetry.metrics import ProcessMetrics
@@ -200,11 +202,11 @@ def _mind_the_disk(chain: ChainRuntime, probes: Health, level: DiskLevel, free_b
     if level is DiskLevel.AMPLE:
         log.info("disk has room again", free_bytes=free_bytes)
         probes.clear("disk")
-        chain.release_ingress("disk")
+        chain.ingress.release("disk")
     else:
         log.warning("disk is filling up", level=level.value, free_bytes=free_bytes)
         probes.hold("disk", f"{free_bytes} bytes left on the disk of the data directory")
-        chain.hold_ingress("disk", "the sequencer's disk is full")
+        chain.ingress.hold("disk", "the sequencer's disk is full")
     if level is DiskLevel.FULL:
         chain.pause()
     else:

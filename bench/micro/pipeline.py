@@ -17,7 +17,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from sequencer import chain_file
-from sequencer.chain import ChainRuntime, open_stores
+from sequencer.chain import ChainRuntime
 from sequencer.config import NodeConfig, Settings
 from sequencer.core.keccak import keccak256
 from sequencer.core.membership import SequencerInfo
@@ -25,6 +25,7 @@ from sequencer.core.types import Address
 from sequencer.core.views import FlashblockPublished
 from sequencer.payload.config import PayloadConfig
 from sequencer.signer.local import LocalSigner
+from sequencer.stores import open_stores
 from tests.wallet import Wallet
 
 COUNT: Final = 20_000

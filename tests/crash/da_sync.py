@@ -22,7 +22,8 @@ from typing import Any
 from da.adoption import Adoption
 from da.memory import MemoryLayer
 from da.outbox import Outbox
-from sequencer.chain import ChainRuntime, clock_ms
+from sequencer.chain import ChainRuntime
+from sequencer.clock import clock_ms
 from sequencer.da_sync import DaSync
 from sequencer.preconf.signing import GuardedSigner
 from sequencer.signer.local import LocalSigner

@@ -23,7 +23,7 @@ from da.derive import AcceptedBatch, Derivation, Ignored
 from da.memory import MemoryLayer
 from da.selection import OpenLayer
 from sequencer import chain_file
-from sequencer.chain import ChainRuntime, ChainStores
+from sequencer.chain import ChainRuntime
 from sequencer.config import Settings
 from sequencer.consensus.local.service import LocalLog
 from sequencer.core.batch import BatchHeader
@@ -41,6 +41,7 @@ from sequencer.preconf.signing import GuardedSigner
 from sequencer.signer.local import LocalSigner
 from sequencer.storage.blocks import BlockStore
 from sequencer.storage.meta import ChainMeta
+from sequencer.stores import ChainStores
 from sequencer.testing.disk import SimulatedDisk
 from tests.crash.ledger_engine import Committed, LedgerEngine
 from tests.crash.steps import Died, DurableRows, ProcessDisk, ProcessStorage, Steps

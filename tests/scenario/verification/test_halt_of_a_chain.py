@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from da.config import BatcherConfig
-from sequencer.chain import ChainRuntime, open_stores
+from sequencer.chain import ChainRuntime
 from sequencer.config import Settings
 from sequencer.core.errors import Reason, Rejected
 from sequencer.core.membership import SequencerInfo
@@ -19,6 +19,7 @@ from sequencer.core.receipt import ExecutedOutcome, Outcome, outcome
 from sequencer.core.transaction import Transaction
 from sequencer.payload.config import PayloadConfig
 from sequencer.signer.local import LocalSigner
+from sequencer.stores import open_stores
 from tests.scenario.verification.chains import CHAIN, Double
 from tests.wallet import Wallet
 
