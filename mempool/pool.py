@@ -210,22 +210,25 @@ class Pool:
     def included(self, taken: Sequence[PooledTransaction], accounts: Mapping[Address, AccountView]) -> None:
         """These are durable in the log. ``accounts`` are newer views, of their senders and of anyone else."""
         for pooled in taken:
-            queue = self._senders.get(pooled.transaction.sender)
+            transaction = pooled.transaction
+            sender = transaction.sender
+            queue = self._senders.get(sender)
             if queue is not None:
                 # One that was placed as part of a bundle may be in the pool too, under its own arrival.
-                self._include(self._by_hash.get(pooled.transaction.hash, pooled), queue)
+                self._include(self._by_hash.get(transaction.hash, pooled), queue, accounts.get(sender))
         for address, account in accounts.items():
             self.observe(address, account)
 
     def observe(self, address: Address, account: AccountView) -> None:
         """A view of an account that may be newer than the pool's."""
         queue = self._senders.get(address)
-        if queue is None or not queue.observe(account):
+        if queue is None:
             return
-        if not queue.executable:
-            for passed in queue.pass_nonces(account.nonce):
-                self._leave(passed, Reason.NONCE_TOO_LOW)
-        queue.demote_overdraft()
+        if queue.observe(account):
+            if not queue.executable:
+                for passed in queue.pass_nonces(account.nonce):
+                    self._leave(passed, Reason.NONCE_TOO_LOW)
+            queue.demote_overdraft()
         self._promote(queue)
         self._settle(queue)
 
@@ -362,7 +365,8 @@ class Pool:
 
     # ---------------------------------------------------------------------------------------------- books
 
-    def _include(self, pooled: PooledTransaction, queue: SenderQueue) -> None:
+    def _include(self, pooled: PooledTransaction, queue: SenderQueue, viewed: AccountView | None) -> None:
+        """Take out what is durable now. The rest is up to ``observe``, if the sender's account was looked at since."""
         nonce, account = pooled.transaction.nonce, queue.account
         if queue.staged.get(nonce) is pooled:
             queue.remove(pooled)
@@ -373,6 +377,8 @@ class Pool:
                     self._forget(passed)
                 else:
                     self._leave(passed, Reason.NONCE_TOO_LOW)
+        if viewed is not None and viewed.nonce > nonce:
+            return
         if account.nonce <= nonce:
             balance_wei = max(0, account.balance_wei - validation.cost_wei(pooled.transaction))
             queue.observe(AccountView(nonce + 1, balance_wei, account.code_hash, account.delegated))

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sequencer.core.receipt import Log
 from sequencer.core.transaction import AccessListEntry, Authorization
 from sequencer.core.types import ZERO_ADDRESS, Address, Hash32
 
 
-@dataclass(frozen=True, slots=True)
-class AccountView:
+class AccountView(NamedTuple):
     """An account as the state has it; absent accounts are all zero. The balance is in wei."""
 
     nonce: int

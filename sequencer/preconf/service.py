@@ -185,17 +185,24 @@ class PromiseService:
 
     async def _promise(self, appended: _Appended) -> None:
         flashblocks = _flashblocks(appended.steps)
-        signed = iter(await self._sign(flashblocks))
-        settling = self._in_signing_thread(self._timed_settle) if flashblocks else None
+        if not flashblocks:
+            await self._pass_on(appended, [])
+            return
+        signed: asyncio.Future[list[SignedFlashblock]] = asyncio.get_running_loop().create_future()
+        settled = self._in_signing_thread(self._sign_and_settle, flashblocks, signed)
         try:
-            for position, step in enumerate(appended.steps, appended.position):
-                if isinstance(step, ClosedFlashblock):
-                    await self._publish(next(signed), step)
-                elif isinstance(step, Block):
-                    await self._on_sealed(LoggedSeal(step, position))
+            await self._pass_on(appended, await signed)
         finally:
-            if settling is not None:
-                await settling  # before the next is signed
+            await settled  # before the next is signed
+
+    async def _pass_on(self, appended: _Appended, signed: Sequence[SignedFlashblock]) -> None:
+        """Publish what is signed, and hand sealed blocks on, in order."""
+        remaining = iter(signed)
+        for position, step in enumerate(appended.steps, appended.position):
+            if isinstance(step, ClosedFlashblock):
+                await self._publish(next(remaining), step)
+            elif isinstance(step, Block):
+                await self._on_sealed(LoggedSeal(step, position))
 
     async def _append(self, entries: Sequence[Entry]) -> int:
         """Durable when this returns; the position of the first."""
@@ -224,8 +231,18 @@ class PromiseService:
         self._metrics.stalled.set(now)
         self._on_stalled(now)
 
-    async def _sign(self, flashblocks: Sequence[Flashblock]) -> list[SignedFlashblock]:
-        return await self._in_signing_thread(self._timed_sign, flashblocks) if flashblocks else []
+    def _sign_and_settle(
+        self, flashblocks: Sequence[Flashblock], signed: "asyncio.Future[list[SignedFlashblock]]"
+    ) -> None:
+        """In the signing thread: the signatures leave it before the guard's file is synced."""
+        loop = signed.get_loop()
+        try:
+            result = self._timed_sign(flashblocks)
+        except BaseException as error:
+            loop.call_soon_threadsafe(_fail, signed, error)
+            raise
+        loop.call_soon_threadsafe(_resolve, signed, result)
+        self._timed_settle()
 
     def _timed_sign(self, flashblocks: Sequence[Flashblock]) -> list[SignedFlashblock]:
         started = time.thread_time()
@@ -247,6 +264,16 @@ class PromiseService:
         self._metrics.flashblocks.inc()
         self._metrics.promises.inc(len(closed.taken))
         self._metrics.latency.observe_ms([arrival.age_ms + since_closed_ms for arrival in closed.entry.arrivals])
+
+
+def _resolve(future: "asyncio.Future[_T]", result: _T) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: "asyncio.Future[_T]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
 
 
 def _flashblocks(steps: Sequence[_Step]) -> list[Flashblock]:

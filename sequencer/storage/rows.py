@@ -15,7 +15,8 @@ for more than what lies in the row as it is.
 
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import fields
+from operator import attrgetter
 from typing import Final
 
 from sequencer.core.block import Block, Header
@@ -29,6 +30,7 @@ from sequencer.storage.receipt_logs import logs_of, summary_of
 
 _RECEIPT: Final = struct.Struct(">QIB20s")
 _SIGNED: Final = struct.Struct(">QQIQIII32s32s32s32sQQ20s65s")
+_FLASHBLOCK: Final = attrgetter(*(spec.name for spec in fields(Flashblock)))
 _HASHES_END: Final = 52
 
 
@@ -231,7 +233,7 @@ class StoredBlock:
 
 def body_row(transactions: Sequence[Transaction]) -> bytes:
     """The body row of a block."""
-    return pack(transaction.hash + transaction.sender + transaction.raw for transaction in transactions)
+    return pack([transaction.hash + transaction.sender + transaction.raw for transaction in transactions])
 
 
 def receipts_row(outcomes: Sequence[Outcome]) -> bytes:
@@ -248,7 +250,7 @@ def receipts_row(outcomes: Sequence[Outcome]) -> bytes:
 
 def flashblocks_row(flashblocks: Sequence[SignedFlashblock]) -> bytes:
     """The row of a block's signed flashblocks."""
-    return b"".join(_SIGNED.pack(*astuple(f.flashblock), f.signer, f.signature) for f in flashblocks)
+    return b"".join([_SIGNED.pack(*_FLASHBLOCK(f.flashblock), f.signer, f.signature) for f in flashblocks])
 
 
 def decode_flashblocks(row: bytes) -> tuple[SignedFlashblock, ...]:

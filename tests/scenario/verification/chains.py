@@ -66,7 +66,7 @@ class Double:
         if self.false_balance is None:
             return views
         return [
-            replace(view, balance_wei=view.balance_wei + 1) if (at, address) == self.false_balance else view
+            view._replace(balance_wei=view.balance_wei + 1) if (at, address) == self.false_balance else view
             for address, view in zip(addresses, views, strict=True)
         ]
 

@@ -53,7 +53,8 @@ def test_promising_before_the_log_is_durable_is_noticed(monkeypatch: pytest.Monk
     async def hasty(self: Any, steps: Any) -> Any:
         closed = [step for step in steps if isinstance(step, ClosedFlashblock)]
         self._signer.admit([step.entry.flashblock for step in closed])
-        for signed, step in zip(await self._sign([step.entry.flashblock for step in closed]), closed, strict=True):
+        signatures = self._signer.sign([step.entry.flashblock for step in closed])
+        for signed, step in zip(signatures, closed, strict=True):
             await self._on_preconfirmed(signed, step)
         self._publish = published_already
         return await make_durable(self, steps)

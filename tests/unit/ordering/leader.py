@@ -184,7 +184,7 @@ def receipt(pooled: PooledTransaction) -> dict[Hash32, Received]:
 
 def recorded(pooled: PooledTransaction, **changes: int) -> PooledTransaction:
     """The same transaction with another arrival record."""
-    return PooledTransaction(pooled.transaction, replace(pooled.arrival, **changes))
+    return PooledTransaction(pooled.transaction, pooled.arrival._replace(**changes))
 
 
 def rewritten(block: AuditedBlock, *flashblocks: list[PooledTransaction]) -> AuditedBlock:

@@ -43,7 +43,7 @@ def test_reordering() -> None:
 
 def test_inserting_ahead() -> None:
     leader, (a, b, c, d) = busy()
-    own = PooledTransaction(transfer(9, 0), replace(d.arrival, sequence=d.arrival.sequence + 1))
+    own = PooledTransaction(transfer(9, 0), d.arrival._replace(sequence=d.arrival.sequence + 1))
     leader.blocks[0] = rewritten(leader.blocks[0], [a, own, b, c, d])
     assert leader.audited() == [Violation(1, 1, Rule.ORDER, own.transaction.hash)]
 
@@ -165,7 +165,7 @@ def with_contents(block: AuditedBlock, taken: list[PooledTransaction]) -> Audite
 
 def test_a_bundle_stands_as_one_and_overtakes_nobody() -> None:
     leader, (a, b, c, d) = busy()
-    arrival = replace(d.arrival, sequence=d.arrival.sequence + 1, origin=ORIGIN_BUNDLE)
+    arrival = d.arrival._replace(sequence=d.arrival.sequence + 1, origin=ORIGIN_BUNDLE)
     bundle = [PooledTransaction(transfer(sender, 0), arrival) for sender in (7, 8)]
     leader.blocks[0] = rewritten(leader.blocks[0], [a, b, c, d, *bundle])
     assert leader.audited() == []
@@ -175,16 +175,16 @@ def test_a_bundle_stands_as_one_and_overtakes_nobody() -> None:
 
 def test_a_split_bundle_is_two_transactions_with_one_number() -> None:
     leader, (a, b, c, d) = busy()
-    arrival = replace(d.arrival, sequence=d.arrival.sequence + 1, origin=ORIGIN_BUNDLE)
+    arrival = d.arrival._replace(sequence=d.arrival.sequence + 1, origin=ORIGIN_BUNDLE)
     one, two = (PooledTransaction(transfer(sender, 0), arrival) for sender in (7, 8))
-    late = PooledTransaction(transfer(6, 0), replace(arrival, sequence=arrival.sequence + 1, origin=0))
+    late = PooledTransaction(transfer(6, 0), arrival._replace(sequence=arrival.sequence + 1, origin=0))
     leader.blocks[0] = rewritten(leader.blocks[0], [a, b, c, d, one, late, two])
     assert found(leader) == [(1, 6, Rule.RECORD)]
 
 
 def test_a_bundle_under_a_policy_that_takes_none() -> None:
     leader, (a, b, c, d) = busy(OrderingRule("round_robin"))
-    arrival = replace(d.arrival, sequence=d.arrival.sequence + 1, origin=ORIGIN_BUNDLE)
+    arrival = d.arrival._replace(sequence=d.arrival.sequence + 1, origin=ORIGIN_BUNDLE)
     leader.blocks[0] = rewritten(leader.blocks[0], [a, b, c, d, PooledTransaction(transfer(7, 0), arrival)])
     assert found(leader) == [(1, 4, Rule.BUNDLE)]
 
