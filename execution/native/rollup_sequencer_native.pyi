@@ -115,6 +115,7 @@ class Engine:
     def close(self) -> None: ...
 
 class Sends:
+    caller: Final[bytes]
     path: Final[str]
     host: Final[str | None]
     origin: Final[str | None]

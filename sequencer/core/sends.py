@@ -15,6 +15,15 @@ from sequencer.core.types import Hash32
 class PlainSends(Protocol):
     """One such request."""
 
+    def __len__(self) -> int:
+        """How many transactions it hands in; at least one."""
+        ...
+
+    @property
+    def caller(self) -> bytes:
+        """The same for requests of equal path, host and origin, and for no others."""
+        ...
+
     @property
     def path(self) -> str: ...
     @property

@@ -109,13 +109,24 @@ class ConnectionTable:
 class GuardedConnection(asyncio.Protocol):
     """One connection: passes everything on to the HTTP protocol and keeps the deadlines."""
 
-    __slots__ = ("_inner", "_make_inner", "_table", "_transport", "deadline", "ip", "phase", "write_deadline")
+    __slots__ = (
+        "_inner",
+        "_make_inner",
+        "_proven",
+        "_table",
+        "_transport",
+        "deadline",
+        "ip",
+        "phase",
+        "write_deadline",
+    )
 
     def __init__(self, table: ConnectionTable, make_inner: "Callable[[GuardedConnection], asyncio.Protocol]") -> None:
         self._table = table
         self._make_inner = make_inner
         self._inner: asyncio.Protocol | None = None
         self._transport: asyncio.Transport | None = None
+        self._proven = False
         self.ip = ""
         self.phase = Phase.HEADER
         self.deadline = inf
@@ -168,9 +179,17 @@ class GuardedConnection(asyncio.Protocol):
 
     def request_started(self) -> None:
         """A complete header has arrived."""
-        self._table.proven(self)
+        if not self._proven:
+            self._prove()
         self.phase = Phase.BODY
         self.deadline = self._table.clock() + self._table.config.body_timeout_s
+
+    def request_received(self) -> None:
+        """A complete header and body have arrived, at once."""
+        if not self._proven:
+            self._prove()
+        self.phase = Phase.BUSY
+        self.deadline = inf
 
     def body_received(self) -> None:
         """The body is complete; how long the work takes is bounded elsewhere."""
@@ -182,6 +201,10 @@ class GuardedConnection(asyncio.Protocol):
         if self.phase is not Phase.STREAM:
             self.phase = Phase.IDLE
             self.deadline = self._table.clock() + self._table.config.idle_timeout_s
+
+    def _prove(self) -> None:
+        self._proven = True
+        self._table.proven(self)
 
     def upgraded(self) -> None:
         """It is a WebSocket from now on."""

@@ -21,18 +21,20 @@ from functools import lru_cache
 from math import ceil
 from typing import Final, Protocol
 
-from sequencer.core.sends import SendReader
+from sequencer.core.sends import PlainSends, SendReader
 from sequencer.rpc.access import AccessRules, client_address
 from sequencer.rpc.config import RpcConfig
 from sequencer.rpc.dispatcher import SEND, Dispatcher, Incoming
 from sequencer.rpc.errors import too_many_requests
 from sequencer.rpc.rates import RateLimiter
-from sequencer.rpc.send_turn import SendTurn
+from sequencer.rpc.send_turn import PLAIN_BODY_BYTES, SendTurn
 
 HEADER_LIMIT_BYTES: Final = 8 * 1024
 """A longer header is not of the shape; the general protocol judges it."""
 HEADS_KEPT: Final = 256
 """A client sends the same header all day, but for the length: what was made of it last is kept."""
+PLAIN_BYTES: Final = HEADER_LIMIT_BYTES + PLAIN_BODY_BYTES
+"""A plain send is no longer, header and body."""
 _ELSEWHERE: Final = frozenset(
     (b"transfer-encoding", b"content-encoding", b"expect", b"connection", b"upgrade", b"sec-websocket-key")
 )
@@ -136,6 +138,7 @@ class Watch(Protocol):
 
     def request_started(self) -> None: ...
     def body_received(self) -> None: ...
+    def request_received(self) -> None: ...
     def request_finished(self) -> None: ...
 
 
@@ -153,6 +156,7 @@ class FastPost(asyncio.Protocol):
         "_head",
         "_make_general",
         "_paths",
+        "_paused",
         "_serving",
         "_transport",
         "_watch",
@@ -164,7 +168,8 @@ class FastPost(asyncio.Protocol):
         self._make_general = make_general
         self._general: asyncio.Protocol | None = None
         self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""
+        self._paused = False
         self._head: PostHead | None = None
         self._busy = False
         self._ended = False
@@ -179,11 +184,17 @@ class FastPost(asyncio.Protocol):
         if self._general is not None:
             self._general.data_received(data)
             return
-        self._buffer += data
+        if self._buffer:
+            # Whole requests are kept as they came; only pieces have to grow.
+            self._buffer = bytearray(self._buffer) if isinstance(self._buffer, bytes) else self._buffer
+            self._buffer += data
+        else:
+            self._buffer = data
         if not self._busy:
             self._look()
         elif len(self._buffer) > self._paths.config.body_limit_bytes and self._transport is not None:
             # Requests sent ahead wait in the client's own memory beyond this.
+            self._paused = True
             self._transport.pause_reading()
 
     def eof_received(self) -> bool | None:
@@ -214,19 +225,18 @@ class FastPost(asyncio.Protocol):
     # ------------------------------------------------------------------------------------ served with others
 
     def received(self) -> bytes:
-        """What has come in and is not answered yet."""
-        return bytes(self._buffer)
+        """What has come in and is not answered yet, as far as a plain send may reach."""
+        return bytes(self._buffer[:PLAIN_BYTES])
 
-    def client(self, forwarded_for: str) -> str:
-        """The address that pays for a request."""
+    def client(self, request: PostHead | PlainSends) -> str:
+        """The address that pays for the request."""
         proxies = self._paths.config.trusted_proxies
-        return client_address(self._watch.ip, forwarded_for, proxies) if proxies else self._watch.ip
+        return client_address(self._watch.ip, request.forwarded_for, proxies) if proxies else self._watch.ip
 
     def begin(self, size: int) -> None:
         """The first ``size`` bytes are a request that is being answered."""
-        del self._buffer[:size]
-        self._watch.request_started()
-        self._watch.body_received()
+        self._consume(size)
+        self._watch.request_received()
 
     def answered(self, response: bytes) -> None:
         """The answer to it."""
@@ -272,9 +282,17 @@ class FastPost(asyncio.Protocol):
             self._busy = True
             self._watch.body_received()
             body = bytes(self._buffer[self._head.body_at : self._head.body_end])
-            del self._buffer[: self._head.body_end]
+            self._consume(self._head.body_end)
             head, self._head = self._head, None
             self._begin(head, body)
+
+    def _consume(self, size: int) -> None:
+        """The first ``size`` bytes are read. What was sent ahead is never copied more than once."""
+        if size == len(self._buffer):
+            self._buffer = b""
+        else:
+            self._buffer = self._buffer if isinstance(self._buffer, bytearray) else bytearray(self._buffer)
+            del self._buffer[:size]
 
     def _takes(self, head: PostHead) -> bool:
         return (
@@ -288,7 +306,7 @@ class FastPost(asyncio.Protocol):
         if self._transport is None:
             return
         self._general.connection_made(self._transport)
-        data, self._buffer = bytes(self._buffer), bytearray()
+        data, self._buffer = bytes(self._buffer), b""
         self._general.data_received(data)
         if self._ended and not self._general.eof_received():
             self._transport.close()
@@ -297,7 +315,7 @@ class FastPost(asyncio.Protocol):
         """Answer at once what can be, which saves a task; anything else is served in one."""
         dispatcher = self._paths.dispatchers[head.path]
         incoming = dispatcher.read(body)
-        wait_s = self._paths.rates.take(self.client(head.forwarded_for), dispatcher.cost(incoming), time.monotonic())
+        wait_s = self._paths.rates.take(self.client(head), dispatcher.cost(incoming), time.monotonic())
         answer: bytes | None
         if wait_s:
             answer, status = dispatcher.refuse(incoming, too_many_requests(wait_s)), _TOO_MANY % ceil(wait_s)
@@ -336,7 +354,9 @@ class FastPost(asyncio.Protocol):
         if transport.is_closing():
             return
         self._watch.request_finished()
-        transport.resume_reading()
+        if self._paused:
+            self._paused = False
+            transport.resume_reading()
         if self._buffer:
             self._look()
         elif self._ended:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -29,7 +30,16 @@ PLAIN_BODY_BYTES: Final = 64 * 1024
 """A longer body is not read here: it holds more work than fits in a turn."""
 _CALLERS_KEPT: Final = 1_024
 
-_Served = tuple["FastPost", PlainSends]
+_Served = tuple["FastPost", PlainSends, bytes]
+"""A connection, its request, and the CORS lines of its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """What requests of one path, host and origin have in common."""
+
+    dispatcher: Dispatcher
+    cors: bytes
 
 
 class SendTurn:
@@ -41,7 +51,7 @@ class SendTurn:
         self._waiting: deque[FastPost] = deque()
         self._scheduled = False
         self._in_admission = 0
-        self._callers: dict[tuple[str, str | None, str | None], bytes | None] = {}
+        self._callers: dict[bytes, _Caller | None] = {}
 
     def add(self, connection: "FastPost") -> None:
         """Look at its bytes before the next turn of the loop; exactly one of ``alone`` and ``answered`` follows."""
@@ -63,15 +73,17 @@ class SendTurn:
         self._scheduled = bool(self._waiting)
         if self._scheduled:
             asyncio.get_running_loop().call_soon(self._run)
-        by_path: dict[str, list[_Served]] = {}
+        by_chain: dict[Dispatcher, list[_Served]] = {}
+        now_s = time.monotonic()
         for connection, sends in zip(taken, self._read(requests), strict=True):
-            if sends is None or not self._takes(connection, sends):
+            caller = self._caller(sends) if sends is not None else None
+            if sends is None or caller is None or not self._affords(connection, sends, now_s):
                 connection.alone()
             else:
                 connection.begin(sends.end)
-                by_path.setdefault(sends.path, []).append((connection, sends))
-        for path, served in by_path.items():
-            task = asyncio.get_running_loop().create_task(self._serve(self._paths.dispatchers[path], served))
+                by_chain.setdefault(caller.dispatcher, []).append((connection, sends, caller.cors))
+        for dispatcher, served in by_chain.items():
+            task = asyncio.get_running_loop().create_task(self._serve(dispatcher, served))
             self._paths.serving.add(task)
             task.add_done_callback(self._paths.serving.discard)
 
@@ -82,41 +94,42 @@ class SendTurn:
             _log.error("requests could not be read together", exc_info=error)
             return [None] * len(requests)
 
-    def _takes(self, connection: "FastPost", sends: PlainSends) -> bool:
-        """The request may be served here. What is to be refused is left to the connection."""
-        paths, count = self._paths, len(sends.raws)
-        if self._in_admission + count > paths.config.send_limit or self._cors(sends) is None:
+    def _affords(self, connection: "FastPost", sends: PlainSends, now_s: float) -> bool:
+        """There is room, and the client's rate allows it. Whom to refuse is left to the connection."""
+        if self._in_admission + len(sends) > self._paths.config.send_limit:
             return False
-        return not paths.rates.take(connection.client(sends.forwarded_for), count, time.monotonic())
+        return not self._paths.rates.take(connection.client(sends), len(sends), now_s)
 
-    def _cors(self, sends: PlainSends) -> bytes | None:
-        """The header lines for the page that asks; None for who may not be served. The same few ask all day."""
-        caller = sends.path, sends.host, sends.origin
-        found = self._callers.get(caller, ...)
-        if found is ...:
-            allowed = sends.path in self._paths.dispatchers and self._paths.access.host_allowed(sends.host)
-            found = self._paths.cors(sends.origin) if allowed else None
-            if len(self._callers) >= _CALLERS_KEPT:
-                self._callers.clear()
-            self._callers[caller] = found
+    def _caller(self, sends: PlainSends) -> "_Caller | None":
+        """Who asks for what; None for who may not. The same few ask all day."""
+        key = sends.caller
+        if key in self._callers:
+            return self._callers[key]
+        paths = self._paths
+        dispatcher = paths.dispatchers.get(sends.path)
+        allowed = dispatcher is not None and paths.access.host_allowed(sends.host)
+        found = _Caller(dispatcher, paths.cors(sends.origin)) if allowed and dispatcher is not None else None
+        if len(self._callers) >= _CALLERS_KEPT:
+            self._callers.clear()
+        self._callers[key] = found
         return found
 
     async def _serve(self, dispatcher: Dispatcher, served: Sequence[_Served]) -> None:
-        raws = [raw for _, sends in served for raw in sends.raws]
-        hashes = [raw_hash for _, sends in served for raw_hash in sends.hashes]
+        raws = [raw for _, sends, _ in served for raw in sends.raws]
+        hashes = [raw_hash for _, sends, _ in served for raw_hash in sends.hashes]
         self._in_admission += len(raws)
         try:
             refused = await dispatcher.submit_all(raws, hashes)
         finally:
             self._in_admission -= len(raws)
-        errors = iter(refused)
-        error = next(errors, None)
-        first = 0
-        for connection, sends in served:
-            after = first + len(sends.raws)
-            own: list[tuple[int, bytes]] = []
-            while error is not None and error[0] < after:
-                own.append((error[0] - first, error[1]))
-                error = next(errors, None)
-            connection.answered(sends.answer(self._cors(sends) or b"", own))
-            first = after
+        if not refused:
+            for connection, sends, cors in served:
+                connection.answered(sends.answer(cors, ()))
+            return
+        first, at = 0, 0
+        for connection, sends, cors in served:
+            stop = at
+            while stop < len(refused) and refused[stop][0] < first + len(sends):
+                stop += 1
+            connection.answered(sends.answer(cors, [(place - first, error) for place, error in refused[at:stop]]))
+            first, at = first + len(sends), stop

@@ -50,6 +50,20 @@ impl PySends {
 
 #[pymethods]
 impl PySends {
+    /// The parts of the header that say who asks for what. None of them holds a line feed, and a part that is missing
+    /// differs from an empty one.
+    #[getter]
+    fn caller<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let mut key = self.request[self.sends.path.clone()].to_vec();
+        for place in [&self.sends.host, &self.sends.origin] {
+            key.push(b'\n');
+            if let Some(place) = place {
+                key.push(b' ');
+                key.extend_from_slice(&self.request[place.clone()]);
+            }
+        }
+        bytes(py, &key)
+    }
     #[getter]
     fn path<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
         self.text(py, &self.sends.path)
