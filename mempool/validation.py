@@ -154,7 +154,7 @@ def _check_fees(decoded: DecodedTransaction, rules: EntryRules) -> None:
     tip, fee_cap = decoded.max_priority_fee_per_gas, decoded.max_fee_per_gas
     if tip > fee_cap:
         raise Rejected(Reason.TIP_ABOVE_FEE_CAP)
-    if decoded.gas_limit * fee_cap + decoded.value > UINT256_MAX:
+    if decoded.gas_limit * fee_cap > UINT256_MAX:
         raise Rejected(Reason.INSUFFICIENT_FUNDS, "required balance exceeds 256 bits")
     if fee_cap < rules.minimum_fee_per_gas:
         raise Rejected(Reason.UNDERPRICED, f"gas fee cap {fee_cap}, minimum needed {rules.minimum_fee_per_gas}")

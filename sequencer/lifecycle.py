@@ -21,7 +21,7 @@ from sequencer.core.errors import ConfigError, Fatal, Temporary
 
 FORMAT_VERSION: Final = 1
 """Of everything below the data directory; a start on another version is refused."""
-LOCK_WAIT_S: Final = 2.0
+LOCK_WAIT_S: Final = 10.0
 _LOCK_RETRY_S: Final = 0.02
 EXIT_FORCED: Final = 130
 

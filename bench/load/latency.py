@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from bench.load import server, throughput
+from bench.load import server, throughput, work
 from bench.load.client import post
 from bench.load.paced import paced
 from bench.load.server import CHAIN_ID, KEYS, Server
@@ -114,11 +114,11 @@ def _all(servers: dict[str, Start], started: dict[str, Server] | None = None) ->
 def loaded(start: Start, per_second: float, seconds: float = LOAD_S) -> dict[str, Any]:
     """Latencies of the sends that wait, while all sends together make ``per_second``."""
     with start() as running:
-        wallets = throughput.senders(running)
+        wallets = work.senders(running)
         probes = [Wallet(keccak256(b"probe" + bytes([index])), CHAIN_ID) for index in range(PROBES)]
-        throughput.fund(running, probes)
+        work.fund(running, probes)
         plain_rate, probe_rate = per_second * (1 - PROBE_SHARE), per_second * PROBE_SHARE
-        lanes = throughput.transfers(running.url, wallets, int(plain_rate * seconds), 1)
+        lanes = work.WORK["single"].lanes(running, wallets, int(plain_rate * seconds))
         waiting = [
             [
                 post(running.url, _sync_send(probe.sign(to=b"\x07" * 20)))
@@ -160,7 +160,7 @@ def run(engine: str = "auto", count: int = 300) -> dict[str, Any]:
 
 
 def _under_load(engine: str) -> dict[str, Any]:
-    most = throughput.measure(lambda: server.node(engine, *GAS_LIMIT), 30_000, 1)
+    most = throughput.measure(lambda: server.node(engine, *GAS_LIMIT), work.WORK["single"], 30_000)
     half = most["perSecond"] / 2
     node = loaded(lambda: server.node(engine, *GAS_LIMIT), half)
     anvil = loaded(lambda: server.anvil("--block-time", "1", *GAS_LIMIT), half)

@@ -13,7 +13,7 @@ import uvloop
 from bench.load import server
 from bench.load.client import answers_within, latencies, post
 from bench.load.read_chain import BURN_GAS, deploy, request
-from bench.load.throughput import FEE_WEI, senders
+from bench.load.work import FEE_WEI, senders
 
 CALLERS = 50
 SENDING = 64

@@ -16,7 +16,7 @@ import uvloop
 
 from bench.load.client import post, send_lanes
 from bench.load.server import CHAIN_ID, KEYS, Server
-from bench.load.throughput import FEE_WEI, senders
+from bench.load.work import FEE_WEI, senders
 from sequencer.core.keccak import keccak256
 from tests.wallet import Wallet, transaction_hash
 

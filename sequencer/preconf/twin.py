@@ -18,7 +18,7 @@ from sequencer.core.errors import Temporary
 from sequencer.core.keccak import keccak256
 from sequencer.preconf.guard_format import GuardedChain, Home
 
-LOCK_WAIT_S: Final = 2.0
+LOCK_WAIT_S: Final = 10.0
 """A process that was killed may take a moment to be gone."""
 _RETRY_S: Final = 0.02
 _MACHINE_ID: Final = Path("/etc/machine-id")

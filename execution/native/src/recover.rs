@@ -146,7 +146,7 @@ fn check_fees(transaction: &Transaction, rules: &EntryRules) -> Result<(), Refus
     if tip > fee {
         return Err(Refusal::new(reason::TIP_ABOVE_FEE_CAP, ""));
     }
-    if transaction.cost().is_none() {
+    if fee.checked_mul(U256::from(transaction.gas_limit)).is_none() {
         return Err(Refusal::new(reason::INSUFFICIENT_FUNDS, "required balance exceeds 256 bits"));
     }
     if fee < rules.minimum_fee {
