@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from sequencer.core.flashblock import Flashblock
 from sequencer.core.types import Hash32
-from sequencer.preconf.guard import FLASHBLOCKS_AHEAD, GuardRefused, GuardState, SignedPlace, Trail
+from sequencer.preconf.guard import FLASHBLOCKS_AHEAD, GuardRefused, GuardState, Trail
 from tests.unit.preconf.chains import GENESIS, flashblock
 
 
@@ -24,6 +24,7 @@ class GuardMachine(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.guard = GuardState()
+        self.surely_on_disk = self.guard
         self.older: list[GuardState] = []
         self.log: list[Flashblock] = []
         self.signed: list[Flashblock] = []
@@ -52,13 +53,17 @@ class GuardMachine(RuleBasedStateMachine):
         self.signed += [item for item in run if item.struct_hash not in self.hashes]
         self.hashes.update(item.struct_hash for item in run)
 
+    def write(self, after: GuardState) -> None:
+        """Into the guard's file; what was there before is durable by then."""
+        self.surely_on_disk, self.guard = self.guard, after
+
     @rule(opens=st.booleans(), target=seen)
     def promise(self, opens: bool) -> Flashblock:
         run = self.next_run(1, int(opens))
         after = self.guard.extended(run)
         self.log += run
         self.older = [*self.older[-20:], self.guard]
-        self.guard = after
+        self.write(after)
         self.sign(run)
         return run[-1]
 
@@ -70,28 +75,18 @@ class GuardMachine(RuleBasedStateMachine):
     def crash(self, appended: int, settled: bool) -> None:
         """The log holds flashblocks that wait for their signature. With the power, the record of the newest that was
         signed may be lost."""
-        on_disk = self.guard
-        if not settled and self.older and self.follows(self.older[-1]):
-            on_disk = self.older[-1]
+        on_disk = self.guard if settled else self.surely_on_disk
+        if on_disk != self.guard:
             appended = min(appended, FLASHBLOCKS_AHEAD - 1)
         self.log += self.next_run(appended, 1)
         self.take_over(on_disk)
-
-    def follows(self, before: GuardState) -> bool:
-        """The guard knows exactly one flashblock more than it did ``before``."""
-        newest = self.log[-1] if self.log else None
-        return (
-            newest is not None
-            and self.guard.newest == SignedPlace.of(newest)
-            and newest.parent == (before.newest.struct_hash if before.newest else GENESIS)
-        )
 
     def take_over(self, on_disk: GuardState) -> None:
         stored = self.signed[-1].block_number - 2 if self.signed else 0
         trail = Trail(on_disk, resign_above=stored)
         for item in self.log[-60:]:
             trail.feed(item)
-        self.guard = trail.verdict()
+        self.guard = self.surely_on_disk = trail.verdict()
         self.sign([item for item in self.log[-60:] if item.struct_hash in trail.on_chain])
         self.term = max(self.term, self.guard.term) + 1
 
@@ -100,7 +95,7 @@ class GuardMachine(RuleBasedStateMachine):
     def window_expiry(self) -> None:
         last = self.log[-1]
         again = flashblock(max(last.block_number - 2, 1), 0, GENESIS, term=self.term, reset=last.reset + 1)
-        self.guard = self.guard.extended([again])
+        self.write(self.guard.extended([again]))
         self.log.append(again)
         self.sign([again])
 
@@ -127,7 +122,7 @@ class GuardMachine(RuleBasedStateMachine):
         if wanted.struct_hash in self.hashes:
             return
         try:
-            self.guard = self.guard.extended([wanted])
+            self.write(self.guard.extended([wanted]))
         except GuardRefused:
             return
         self.log.append(wanted)
