@@ -25,14 +25,19 @@ from mempool.ready import ReadyQueue
 from mempool.sender_queue import SenderQueue
 from sequencer.core.calls import AccountView
 from sequencer.core.errors import NonceGap, Reason, Rejected
+from sequencer.core.keccak import EMPTY_HASH
 from sequencer.core.transaction import Arrival, PooledTransaction, Transaction
 from sequencer.core.types import Address, Hash32
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What happened to transactions that were in the pool already."""
+    """What happened, in order each."""
 
+    executable: list[PooledTransaction]
+    """Came in and were executable at once."""
+    queued: list[PooledTransaction]
+    """Came in and have to wait."""
     promoted: list[PooledTransaction]
     """Queued ones that became executable."""
     dropped: list[Dropped]
@@ -50,6 +55,8 @@ class Pool:
         self._size_bytes = 0
         self._next_sequence = 0
         self._newest_ms = 0
+        self._executable: list[PooledTransaction] = []
+        self._queued: list[PooledTransaction] = []
         self._promoted: list[PooledTransaction] = []
         self._dropped: list[Dropped] = []
         self._delegations = Delegations()
@@ -136,7 +143,7 @@ class Pool:
         ``authorities`` are the accounts whose delegation it carries (EIP-7702). ``sequence`` is given for one
         that was accepted before a restart, and keeps its number.
         """
-        transaction_hash, sender = transaction.hash, transaction.sender
+        transaction_hash, sender, nonce = transaction.hash, transaction.sender, transaction.nonce
         if transaction_hash in self._by_hash:
             raise Rejected(Reason.ALREADY_KNOWN)
         queue = self._senders.get(sender)
@@ -144,27 +151,34 @@ class Pool:
             if account is None:
                 raise LookupError("the account of a new sender is needed")
             queue = SenderQueue(sender, account)
-        replaced = self._check(transaction, queue)
-        if executable_only and transaction.nonce > queue.end_nonce:
-            raise NonceGap(queue.end_nonce, transaction.nonce)
-        self._check_authorities(authorities)
-        self._make_room(transaction, queue, replaced)
+        config, size_bytes = self._config, len(transaction.raw)
+        replaced = self._check(transaction, size_bytes, queue)
+        if executable_only and nonce > queue.end_nonce:
+            raise NonceGap(queue.end_nonce, nonce)
+        if authorities:
+            self._check_authorities(authorities)
+        if (
+            len(self._by_hash) >= config.pool_count
+            or self._queued_count >= config.queued_count
+            or self._size_bytes + size_bytes > config.pool_bytes
+        ):
+            self._make_room(transaction, queue, replaced)
 
         pooled = PooledTransaction(transaction, self.arrival(received_ms, origin, sequence))
         if authorities:
             self._delegations.add(transaction_hash, authorities)
         self._senders[sender] = queue
         self._by_hash[transaction_hash] = pooled
-        size_bytes = len(transaction.raw)
         self._size_bytes += size_bytes
         if replaced is not None:
             self._leave(queue.replace(pooled), Reason.REPLACED)
-        elif queue.queued or transaction.nonce != queue.end_nonce:
+        elif queue.queued or nonce != queue.end_nonce:
             queue.enqueue(pooled, size_bytes)
         else:
             queue.append(pooled, size_bytes)
         if queue.queued:
             self._promote(queue, pooled)
+        (self._executable if nonce in queue.executable else self._queued).append(pooled)
         self._settle(queue)
         return pooled
 
@@ -262,14 +276,14 @@ class Pool:
                 self._settle(queue)
 
     def take_changes(self) -> Changes:
-        """What happened since the last call, apart from what the calls themselves returned."""
-        changes = Changes(self._promoted, self._dropped)
-        self._promoted, self._dropped = [], []
+        """What happened since the last call."""
+        changes = Changes(self._executable, self._queued, self._promoted, self._dropped)
+        self._executable, self._queued, self._promoted, self._dropped = [], [], [], []
         return changes
 
     # ---------------------------------------------------------------------------------------------- rules
 
-    def _check(self, transaction: Transaction, queue: SenderQueue) -> PooledTransaction | None:
+    def _check(self, transaction: Transaction, size_bytes: int, queue: SenderQueue) -> PooledTransaction | None:
         """Everything that depends on the sender. Returns the transaction that this one would replace."""
         nonce, end = transaction.nonce, queue.end_nonce
         if nonce < queue.next_nonce:
@@ -278,19 +292,21 @@ class Pool:
             raise Rejected(Reason.NONCE_TOO_HIGH, f"tx nonce {nonce}, gapped nonce {end}")
         replaced = queue.waiting(nonce)
         executable = replaced is not None and nonce < end
+        account = queue.account
         replaced_wei = validation.cost_wei(replaced.transaction) if replaced and executable else None
-        validation.check_funds(transaction, queue.account.balance_wei, queue.committed_wei, replaced_wei)
-        validation.check_code(queue.account)
+        if replaced_wei is not None or queue.committed_wei + validation.cost_wei(transaction) > account.balance_wei:
+            validation.check_funds(transaction, account.balance_wei, queue.committed_wei, replaced_wei)
+        if account.code_hash != EMPTY_HASH:
+            validation.check_code(account)
         if replaced is not None:
             validation.check_replacement(transaction, replaced.transaction, self._config.replacement_bump_percent)
         else:
-            self._check_sender_limits(transaction, queue)
+            self._check_sender_limits(size_bytes, queue, gapped=nonce != end)
         return replaced
 
-    def _check_sender_limits(self, transaction: Transaction, queue: SenderQueue) -> None:
+    def _check_sender_limits(self, size_bytes: int, queue: SenderQueue, *, gapped: bool) -> None:
         config = self._config
         held, queued = queue.held_count, len(queue.queued)
-        gapped = transaction.nonce != queue.end_nonce
         if queue.account.delegated or self._delegations.pending(queue.address):
             if gapped:
                 raise Rejected(Reason.DELEGATED_GAPPED)
@@ -298,7 +314,7 @@ class Pool:
                 raise Rejected(Reason.DELEGATED_LIMIT)
         if queued >= config.sender_queued_count if gapped else held >= config.sender_executable_count:
             raise Rejected(Reason.ACCOUNT_LIMIT, f"pooled {queued if gapped else held} txs")
-        if queue.size_bytes + len(transaction.raw) > config.sender_bytes:
+        if queue.size_bytes + size_bytes > config.sender_bytes:
             raise Rejected(Reason.ACCOUNT_LIMIT, f"pooled {queue.size_bytes} bytes")
 
     def _check_authorities(self, authorities: Sequence[Address]) -> None:

@@ -40,6 +40,8 @@ _RECORD_BYTES = 25
 
 _Recovered: TypeAlias = tuple[Transaction, Sequence[Address]]
 """A transaction and the accounts that it would delegate."""
+_Candidate: TypeAlias = tuple[Submission, Transaction, Sequence[Address], Address]
+"""The same with where it came from, and its sender."""
 
 
 class Mempool:
@@ -81,9 +83,6 @@ class Mempool:
         self._refusal = ""
         self._arrived = asyncio.Event()
         self._ready = asyncio.Event()
-        self._executable: list[PooledTransaction] = []
-        self._queued: list[PooledTransaction] = []
-        """What entered since the last ``_publish``."""
         self.on_pooled: Callable[[Sequence[PooledTransaction], bool], None] = _ignore
         self.on_dropped: Callable[[PooledTransaction, Reason], None] = _ignore
 
@@ -319,22 +318,23 @@ class Mempool:
         """Answer every submission of ``batch``, in order."""
         self._metrics.batch.observe(len(batch))
         rules = self._rules()
-        candidates: list[tuple[Submission, _Recovered]] = []
+        candidates: list[_Candidate] = []
         for submission, result in zip(batch, await self._recover(batch, rules), strict=True):
             if isinstance(result, Rejected):
                 self._refusals.add(submission.hash, result, rules)
                 self._metrics.refused.labels(result.reason).inc()
                 submission.answer(result)
             else:
-                candidates.append((submission, result))
+                transaction, delegated = result
+                candidates.append((submission, transaction, delegated, transaction.sender))
         try:
             fresh = await self._views_of_new(candidates)
             doubtful = self._add(candidates, fresh)
             if doubtful:
                 self._publish()
-                self._add(doubtful, await self._refresh([transaction.sender for _, (transaction, _) in doubtful]))
+                self._add(doubtful, await self._refresh([sender for *_, sender in doubtful]))
         except Temporary as error:
-            for submission, _ in candidates:
+            for submission, *_ in candidates:
                 submission.answer(Temporary(str(error)))
         self._publish()
 
@@ -344,55 +344,53 @@ class Mempool:
             return _recover(self._recovery, raws, rules)
         return await asyncio.to_thread(_recover, self._recovery, raws, rules)
 
-    async def _views_of_new(self, candidates: Sequence[tuple[Submission, _Recovered]]) -> dict[Address, AccountView]:
+    async def _views_of_new(self, candidates: Sequence[_Candidate]) -> dict[Address, AccountView]:
         """Accounts of the senders that the pool does not hold. Asked again as long as one of the others left
         the pool meanwhile, because its account must not be older than what made it leave."""
         views: dict[Address, AccountView] = {}
         while missing := [
             sender
-            for sender in dict.fromkeys(transaction.sender for _, (transaction, _) in candidates)
+            for sender in dict.fromkeys([candidate[3] for candidate in candidates])
             if sender not in views and self.pool.account(sender) is None
         ]:
             views.update(zip(missing, await self._accounts(missing), strict=True))
         return views
 
-    def _add(
-        self, candidates: Sequence[tuple[Submission, _Recovered]], fresh: Mapping[Address, AccountView]
-    ) -> list[tuple[Submission, _Recovered]]:
+    def _add(self, candidates: Sequence[_Candidate], fresh: Mapping[Address, AccountView]) -> list[_Candidate]:
         """Add what can be added. Returns what a view of the account that is not ``fresh`` speaks against."""
-        doubtful: list[tuple[Submission, _Recovered]] = []
+        doubtful: list[_Candidate] = []
         held_back: set[Address] = set()
-        for submission, recovered in candidates:
-            sender = recovered[0].sender
-            is_fresh = sender in fresh
-            if sender in held_back or not (is_fresh or self.pool.account(sender)):
+        for candidate in candidates:
+            submission, transaction, delegated, sender = candidate
+            view = fresh.get(sender)
+            if sender in held_back or (view is None and self.pool.account(sender) is None):
                 # Its earlier one waits for a newer view, or an eviction a moment ago emptied its queue.
-                doubtful.append((submission, recovered))
+                doubtful.append(candidate)
                 continue
             try:
-                self._enter(submission, recovered, fresh)
+                self._enter(submission, transaction, view, delegated)
             except Rejected as refusal:
-                if refusal.reason in _STALE_ACCOUNT and not is_fresh:
+                if refusal.reason in _STALE_ACCOUNT and view is None:
                     held_back.add(sender)
-                    doubtful.append((submission, recovered))
+                    doubtful.append(candidate)
                 else:
                     self._metrics.refused.labels(refusal.reason).inc()
                     submission.answer(refusal)
         return doubtful
 
-    def _enter(self, submission: Submission, recovered: _Recovered, fresh: Mapping[Address, AccountView]) -> None:
-        transaction, delegated = recovered
+    def _enter(
+        self, submission: Submission, transaction: Transaction, view: AccountView | None, delegated: Sequence[Address]
+    ) -> None:
         pooled = self.pool.add(
             transaction,
             submission.received_ms,
             submission.origin,
-            fresh.get(transaction.sender),
+            view,
             executable_only=submission.executable_only,
             authorities=delegated,
             sequence=submission.sequence,
         )
         self._drops.forget(submission.hash)
-        (self._executable if self.pool.is_pending(pooled) else self._queued).append(pooled)
         if self._journal is not None and submission.sequence is None:
             self._journal.add(pooled, submission)
         else:
@@ -431,13 +429,12 @@ class Mempool:
     def _publish(self) -> None:
         """Tell everyone what the last calls changed."""
         changes = self.pool.take_changes()
-        entered, self._executable, queued, self._queued = self._executable, [], self._queued, []
-        if queued:
-            self._metrics.admitted_queued.inc(len(queued))
-            self.on_pooled(queued, False)
-        if entered or changes.promoted:
-            self._metrics.admitted_executable.inc(len(entered))
-            self.on_pooled(entered + changes.promoted, True)
+        if changes.queued:
+            self._metrics.admitted_queued.inc(len(changes.queued))
+            self.on_pooled(changes.queued, False)
+        if changes.executable or changes.promoted:
+            self._metrics.admitted_executable.inc(len(changes.executable))
+            self.on_pooled(changes.executable + changes.promoted, True)
         for dropped in changes.dropped:
             self._drops.add(dropped.pooled.transaction.hash, dropped.reason)
             self._metrics.dropped.labels(dropped.reason).inc()
