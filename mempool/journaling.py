@@ -5,7 +5,7 @@ Building does not wait for it: who waits for a pre-confirmation loses nothing.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
@@ -53,9 +53,9 @@ class JournalWriter:
         """Release the file."""
         await asyncio.to_thread(self._journal.close)
 
-    def add(self, pooled: PooledTransaction, submission: Submission) -> None:
-        """Write it soon, then answer."""
-        self._waiting.append((pooled, submission))
+    def add(self, accepted: Iterable[tuple[PooledTransaction, Submission]]) -> None:
+        """Write them soon, then answer."""
+        self._waiting += accepted
         self._work.set()
 
     async def run(self) -> None:

@@ -83,6 +83,8 @@ class Mempool:
         self._refusal = ""
         self._arrived = asyncio.Event()
         self._ready = asyncio.Event()
+        self._unwritten: list[tuple[PooledTransaction, Submission]] = []
+        """What entered since the last ``_publish`` and is not in the journal yet."""
         self.on_pooled: Callable[[Sequence[PooledTransaction], bool], None] = _ignore
         self.on_dropped: Callable[[PooledTransaction, Reason], None] = _ignore
 
@@ -392,7 +394,7 @@ class Mempool:
         )
         self._drops.forget(submission.hash)
         if self._journal is not None and submission.sequence is None:
-            self._journal.add(pooled, submission)
+            self._unwritten.append((pooled, submission))
         else:
             submission.answer(pooled)
 
@@ -446,6 +448,9 @@ class Mempool:
         self._metrics.bundles.set(len(self.bundles))
         if not self._ready.is_set() and self.pool.ready.any():
             self._ready.set()
+        if self._unwritten and self._journal is not None:
+            unwritten, self._unwritten = self._unwritten, []
+            self._journal.add(unwritten)  # after the builder is woken, which has the longer way to go
 
 
 def _recover(recovery: SenderRecovery, raws: Sequence[bytes], rules: EntryRules) -> list[_Recovered | Rejected]:

@@ -1,6 +1,6 @@
 """The sequence log's in-memory twin: the same rules, and no disk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sequencer.consensus.rules import Accepted, LogTail, Write, judge
 from sequencer.core.entries import Entry, decode
@@ -31,7 +31,9 @@ class MemoryLog:
         """The highest term in the log."""
         return self._term
 
-    async def append(self, entries: Sequence[Entry], position: int, fence: int) -> AppendResult:
+    async def append(
+        self, entries: Sequence[Entry], position: int, fence: int, durable: Callable[[], None] | None = None
+    ) -> AppendResult:
         """See the port; a ``Takeover`` needs its own term as the fence."""
         if not entries:
             raise ValueError("nothing to append")
@@ -42,7 +44,9 @@ class MemoryLog:
         if isinstance(verdict, Accepted):
             self._encoded += verdict.encoded
             self._term = verdict.term
-            return Appended(position)
+            verdict = Appended(position)
+        if durable is not None and isinstance(verdict, Appended):
+            durable()
         return verdict
 
     def read(self, position: int) -> Iterator[tuple[int, Entry]]:

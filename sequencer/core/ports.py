@@ -5,7 +5,7 @@ A part that keeps the obligations may replace any other; each port has a conform
 the event loop; ``async`` ones never block it.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, Protocol, TypeAlias
@@ -251,8 +251,13 @@ class SequenceLog(Protocol):
         """The highest term in the log; appends with an older fence are refused."""
         ...
 
-    async def append(self, entries: Sequence[Entry], position: int, fence: int) -> AppendResult:
+    async def append(
+        self, entries: Sequence[Entry], position: int, fence: int, durable: Callable[[], None] | None = None
+    ) -> AppendResult:
         """Append ``entries`` from ``position`` on and return when all of them are durable (one sync).
+
+        ``durable`` is called once they are, in whichever thread knows it first, unless the append fails: what follows
+        need not wait for the event loop. It must be short and must not raise.
 
         Idempotent by position and entry bytes. Raises ``Temporary`` when nothing was written and it may be
         tried again (no space left), ``Fatal`` when a sync failed: what is on disk is then unknown.

@@ -11,7 +11,9 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 import structlog
@@ -56,11 +58,23 @@ _Step: TypeAlias = PayloadAttributes | ClosedFlashblock | Block | _Record
 
 
 @dataclass(frozen=True, slots=True)
+class _Signing:
+    """Flashblocks on their way through the signing thread."""
+
+    flashblocks: Sequence[Flashblock]
+    signed: "asyncio.Future[list[SignedFlashblock]]"
+    settled: "asyncio.Future[None]"
+    """Their record in the guard's file is durable."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Appended:
     """Steps whose entries are durable, the first of them at ``position``."""
 
     steps: Sequence[_Step]
     position: int
+    signing: _Signing | None
+    """Under way already; None without flashblocks."""
 
 
 class PromiseService:
@@ -171,12 +185,15 @@ class PromiseService:
         return steps
 
     async def _make_durable(self, steps: Sequence[_Step]) -> _Appended:
-        self._signer.admit(_flashblocks(steps))  # before the log has them, which forgets nothing
-        position = await self._append([_entry(step) for step in steps])
+        flashblocks = [step.entry.flashblock for step in steps if isinstance(step, ClosedFlashblock)]
+        self._signer.admit(flashblocks)  # before the log has them, which forgets nothing
+        loop = asyncio.get_running_loop()
+        signing = _Signing(flashblocks, loop.create_future(), loop.create_future()) if flashblocks else None
+        position = await self._append([_entry(step) for step in steps], signing)
         for step in steps:
             if isinstance(step, _Record) and not step.durable.cancelled():
                 step.durable.set_result(None)
-        return _Appended(steps, position)
+        return _Appended(steps, position, signing)
 
     async def _promise_forever(self) -> None:
         while True:
@@ -184,16 +201,14 @@ class PromiseService:
             self._durable.task_done()
 
     async def _promise(self, appended: _Appended) -> None:
-        flashblocks = _flashblocks(appended.steps)
-        if not flashblocks:
+        if appended.signing is None:
             await self._pass_on(appended, [])
             return
-        signed: asyncio.Future[list[SignedFlashblock]] = asyncio.get_running_loop().create_future()
-        settled = self._in_signing_thread(self._sign_and_settle, flashblocks, signed)
+        signed = await appended.signing.signed
         try:
-            await self._pass_on(appended, await signed)
+            await self._pass_on(appended, signed)
         finally:
-            await settled  # before the next is signed
+            await appended.signing.settled
 
     async def _pass_on(self, appended: _Appended, signed: Sequence[SignedFlashblock]) -> None:
         """Publish what is signed, and hand sealed blocks on, in order."""
@@ -204,14 +219,15 @@ class PromiseService:
             elif isinstance(step, Block):
                 await self._on_sealed(LoggedSeal(step, position))
 
-    async def _append(self, entries: Sequence[Entry]) -> int:
-        """Durable when this returns; the position of the first."""
+    async def _append(self, entries: Sequence[Entry], signing: _Signing | None) -> int:
+        """Durable when this returns, and being signed; the position of the first."""
         first = self._log.next_position
+        durable = partial(self._begin, signing) if signing is not None else None
         stalled = False
         while True:
             started = time.perf_counter()
             try:
-                result = await self._log.append(entries, first, self._fence)
+                result = await self._log.append(entries, first, self._fence, durable)
             except Temporary as error:
                 if not stalled:
                     log.warning("sequence log is full; promising nothing until there is space", error=str(error))
@@ -231,18 +247,15 @@ class PromiseService:
         self._metrics.stalled.set(now)
         self._on_stalled(now)
 
-    def _sign_and_settle(
-        self, flashblocks: Sequence[Flashblock], signed: "asyncio.Future[list[SignedFlashblock]]"
-    ) -> None:
+    def _begin(self, signing: _Signing) -> None:
+        """The log holds the flashblocks: called in a thread of its own, so that nobody waits for the event loop."""
+        with suppress(RuntimeError):  # the process ends, and the next one will sign them
+            self._signing_thread.submit(self._sign_and_settle, signing)
+
+    def _sign_and_settle(self, signing: _Signing) -> None:
         """In the signing thread: the signatures leave it before the guard's file is synced."""
-        loop = signed.get_loop()
-        try:
-            result = self._timed_sign(flashblocks)
-        except BaseException as error:
-            loop.call_soon_threadsafe(_fail, signed, error)
-            raise
-        loop.call_soon_threadsafe(_resolve, signed, result)
-        self._timed_settle()
+        _hand_over(signing.signed, partial(self._timed_sign, signing.flashblocks))
+        _hand_over(signing.settled, self._timed_settle)
 
     def _timed_sign(self, flashblocks: Sequence[Flashblock]) -> list[SignedFlashblock]:
         started = time.thread_time()
@@ -255,9 +268,6 @@ class PromiseService:
         self._signer.settle()
         self._metrics.guard_seconds.observe(time.perf_counter() - started)
 
-    def _in_signing_thread(self, work: Callable[..., _T], *arguments: object) -> "asyncio.Future[_T]":
-        return asyncio.get_running_loop().run_in_executor(self._signing_thread, work, *arguments)
-
     async def _publish(self, signed: SignedFlashblock, closed: ClosedFlashblock) -> None:
         await self._on_preconfirmed(signed, closed)
         since_closed_ms = max(self._clock_ms() - signed.flashblock.timestamp_ms, 0)
@@ -266,18 +276,20 @@ class PromiseService:
         self._metrics.latency.observe_ms([arrival.age_ms + since_closed_ms for arrival in closed.entry.arrivals])
 
 
-def _resolve(future: "asyncio.Future[_T]", result: _T) -> None:
+def _hand_over(future: "asyncio.Future[_T]", work: Callable[[], _T]) -> None:
+    """What comes of ``work``, from another thread to the event loop."""
+    try:
+        outcome: tuple[Callable[..., None], object] = future.set_result, work()
+    except BaseException as error:  # noqa: BLE001 - whoever waits for it is told
+        outcome = future.set_exception, error
+    future.get_loop().call_soon_threadsafe(_set, future, *outcome)
+
+
+def _set(future: "asyncio.Future[_T]", give: Callable[..., None], what: object) -> None:
     if not future.done():
-        future.set_result(result)
-
-
-def _fail(future: "asyncio.Future[_T]", error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
-
-
-def _flashblocks(steps: Sequence[_Step]) -> list[Flashblock]:
-    return [step.entry.flashblock for step in steps if isinstance(step, ClosedFlashblock)]
+        give(what)
+    if not future.cancelled():
+        future.exception()  # counts as seen: in a process that ends already nobody waits for it
 
 
 def _entry(step: _Step) -> Entry:

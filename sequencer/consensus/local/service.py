@@ -45,6 +45,7 @@ class _Request:
     size_bytes: int
     loop: asyncio.AbstractEventLoop
     answer: "asyncio.Future[AppendResult]"
+    durable: Callable[[], None] | None
 
 
 class LocalLog:
@@ -149,7 +150,9 @@ class LocalLog:
         """The highest term in the log."""
         return self._journal.term
 
-    async def append(self, entries: Sequence[Entry], position: int, fence: int) -> AppendResult:
+    async def append(
+        self, entries: Sequence[Entry], position: int, fence: int, durable: Callable[[], None] | None = None
+    ) -> AppendResult:
         """See the port. A ``Takeover`` needs its own term as the fence. Answers ``Appended | Refused`` only."""
         if not self._open:
             raise Fatal("the sequence log is not open")
@@ -161,7 +164,7 @@ class LocalLog:
             raise Temporary("the sequence log is behind: too much waits for the disk")
         self._queued_bytes += size
         loop = asyncio.get_running_loop()
-        request = _Request(write, size, loop, loop.create_future())
+        request = _Request(write, size, loop, loop.create_future(), durable)
         self._requests.put(request)
         return await request.answer
 
@@ -200,8 +203,12 @@ class LocalLog:
             except Exception as error:  # noqa: BLE001 - a fault of this program must not leave appends waiting
                 _log.exception("log.failed", path=str(self._directory))
                 answers = [Fatal(f"the sequence log failed: {error!r}") for _ in group]
-            self._measure(group, answers, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            for request, answer in zip(group, answers, strict=True):
+                if request.durable is not None and isinstance(answer, Appended):
+                    request.durable()
             self._hand_back(group, answers)
+            self._measure(group, answers, seconds)
             self._allocate_ahead()
 
     def _next_group(self) -> tuple[list[_Request], bool]:

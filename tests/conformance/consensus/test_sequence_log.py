@@ -63,6 +63,22 @@ async def test_another_entry_at_a_taken_position_is_refused_whole(log: SequenceL
     assert [entry for _, entry in contents(log)] == [batch(0), batch(1)]
 
 
+async def test_whoever_asked_is_told_once_the_entries_are_durable_and_can_be_read(log: SequenceLog) -> None:
+    told: list[list[tuple[int, Entry]]] = []
+    await log.append([batch(0), batch(1)], 0, 0, lambda: told.append(contents(log)))
+    await log.append([batch(0), batch(1)], 0, 0, lambda: told.append(contents(log)))
+    assert told == [[(0, batch(0)), (1, batch(1))]] * 2
+
+
+async def test_nobody_is_told_of_an_append_that_failed(log: SequenceLog) -> None:
+    told: list[int] = []
+    await log.append([batch(0)], 0, 0)
+    await log.append([batch(7)], 0, 0, lambda: told.append(0))
+    with pytest.raises(Temporary):
+        await log.append([batch(5)], 5, 0, lambda: told.append(5))
+    assert told == []
+
+
 async def test_a_gap_is_temporary_because_what_should_fill_it_may_still_come(log: SequenceLog) -> None:
     with pytest.raises(Temporary):
         await log.append([batch(1)], 1, 0)
