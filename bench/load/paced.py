@@ -41,6 +41,8 @@ class _Lane:
         self._due += self._interval_s
 
     def _send(self, connection: Connection, request: bytes) -> None:
+        if connection.transport is None or connection.transport.is_closing():
+            return  # the load is over
         self._sent = time.perf_counter()
         connection.send(request)
 
