@@ -6,6 +6,7 @@ Building does not wait for it: who waits for a pre-confirmation loses nothing.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from typing import Final
 
 import structlog
@@ -23,7 +24,7 @@ _GROWTH: Final = 2
 
 
 class JournalWriter:
-    """One coroutine that writes. ``contents`` and ``live_bytes`` tell what the pool holds."""
+    """One coroutine that writes, on ``thread`` or any. ``contents`` and ``live_bytes`` tell what the pool holds."""
 
     def __init__(
         self,
@@ -32,12 +33,14 @@ class JournalWriter:
         live_bytes: Callable[[], int],
         limit_bytes: int,
         metrics: MempoolMetrics,
+        thread: Executor | None = None,
     ) -> None:
         self._journal = journal
         self._contents = contents
         self._live_bytes = live_bytes
         self._limit_bytes = limit_bytes
         self._metrics = metrics
+        self._thread = thread
         self._waiting: list[tuple[PooledTransaction, Submission]] = []
         self._work = asyncio.Event()
         self._copying: asyncio.Task[bool] | None = None
@@ -76,7 +79,9 @@ class JournalWriter:
     async def _write(self) -> None:
         batch, self._waiting = self._waiting, []
         try:
-            await asyncio.to_thread(self._journal.append, [pooled for pooled, _ in batch])
+            await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._journal.append, [pooled for pooled, _ in batch]
+            )
         except Temporary as error:
             self._failed(error)
         except asyncio.CancelledError:

@@ -8,6 +8,7 @@ except the recovery of larger batches and the journal; the pool itself is only t
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import TypeAlias
 
 import structlog
@@ -61,6 +62,7 @@ class Mempool:
         clock_ms: Callable[[], int],
         metrics: MempoolMetrics,
         journal: Journal | None = None,
+        journal_thread: Executor | None = None,
     ) -> None:
         self._config = config
         self._recovery = recovery
@@ -74,7 +76,9 @@ class Mempool:
         self._refusals = Refusals(config.refused_count)
         self._included: OrderedDict[Hash32, Arrival] = OrderedDict()
         self._journal = (
-            JournalWriter(journal, self.pool.contents, self._journal_bytes, config.journal_size_bytes, metrics)
+            JournalWriter(
+                journal, self.pool.contents, self._journal_bytes, config.journal_size_bytes, metrics, journal_thread
+            )
             if journal
             else None
         )

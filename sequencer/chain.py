@@ -55,6 +55,7 @@ from sequencer.lane_watch import LaneWatcher
 from sequencer.leadership import Candidacy
 from sequencer.live import LiveBlocks
 from sequencer.log_repair import LogRepair
+from sequencer.loop_thread import LoopThread
 from sequencer.ordering.express_lane import ExpressLane
 from sequencer.ordering.lane import LaneTable
 from sequencer.ordering.ranked import RankedPolicy
@@ -104,8 +105,9 @@ class ChainRuntime:
         self._signer = GuardedSigner(signer, stores.domain, stores.guard)
         self._metrics = PayloadMetrics(registry)
         self._preconf_metrics = PreconfMetrics(registry)
-        self._engine_thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._engine_thread = LoopThread("engine")
         self._signing_thread = ThreadPoolExecutor(1, thread_name_prefix="signing")
+        self._journal_thread = LoopThread("mempool journal")
         self._read_threads = read_threads()
         self._base_fee_wei = spec.fees.initial_base_fee_wei
         self._lane = LaneTable()
@@ -130,6 +132,7 @@ class ChainRuntime:
             clock_ms,
             MempoolMetrics(registry),
             stores.journal,
+            self._journal_thread,
         )
         self.pool.on_pooled = self._on_pooled
         self.pool.on_dropped = self._on_dropped
@@ -380,7 +383,13 @@ class ChainRuntime:
 
     def close(self) -> None:
         """Release the threads."""
-        for threads in (self._engine_thread, self._signing_thread, self._verification_thread, self._read_threads):
+        for threads in (
+            self._engine_thread,
+            self._signing_thread,
+            self._journal_thread,
+            self._verification_thread,
+            self._read_threads,
+        ):
             threads.shutdown(wait=True, cancel_futures=True)
 
     def pause(self) -> None:
