@@ -70,7 +70,6 @@ from sequencer.preconf.service import LoggedSeal, PromiseService
 from sequencer.preconf.signing import GuardedSigner
 from sequencer.preconf.waiters import Waiters
 from sequencer.public_heads import PublicHeads
-from sequencer.read_threads import read_threads
 from sequencer.recovery import Recovery, Resumed
 from sequencer.retention import Retention
 from sequencer.senders import sender_recovery
@@ -89,6 +88,7 @@ log = structlog.get_logger(__name__)
 
 EVENTS_KEPT = 4096
 """Events a subscriber may be behind before it is cut off."""
+READ_THREADS = 8
 ACCOUNTS_READ_AT_ONCE = 256
 """Accounts that the event loop reads itself, in half a millisecond, where the engine answers plain reads."""
 INLINE_GAS = 100_000
@@ -108,7 +108,7 @@ class ChainRuntime:
         self._engine_thread = LoopThread("engine")
         self._signing_thread = ThreadPoolExecutor(1, thread_name_prefix="signing")
         self._journal_thread = LoopThread("mempool journal")
-        self._read_threads = read_threads()
+        self._read_threads = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="reads")
         self._base_fee_wei = spec.fees.initial_base_fee_wei
         self._lane = LaneTable()
         self._policy = make_policy(spec.ordering, self._lane)

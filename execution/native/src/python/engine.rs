@@ -12,7 +12,7 @@ use super::outcome::PyOutcome;
 use super::request::call_request;
 use super::simulate::{simulated, simulation};
 use super::transaction::{Given, refusal};
-use super::{Fatal, attached, detached};
+use super::{Fatal, attached, detached, detached_aside};
 use crate::chain::{At, Attributes, CallOutcome, Engine, Estimate, GenesisAccount, PlainReads, Spec};
 use crate::codec::header::Header;
 use crate::error::{Error, Result};
@@ -244,7 +244,7 @@ impl PyEngine {
         deadline_s: f64,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let (request, gas_cap) = (call_request(request)?, saturating_u64(gas_cap)?);
-        let outcome = detached(py, || self.engine()?.call(request, at(number), gas_cap, until(deadline_s)))?;
+        let outcome = detached_aside(py, || self.engine()?.call(request, at(number), gas_cap, until(deadline_s)))?;
         call_result(py, outcome)
     }
 
@@ -278,7 +278,7 @@ impl PyEngine {
         deadline_s: f64,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (request, gas_cap) = (call_request(request)?, saturating_u64(gas_cap)?);
-        match detached(py, || self.engine()?.estimate(request, at(number), gas_cap, until(deadline_s)))? {
+        match detached_aside(py, || self.engine()?.estimate(request, at(number), gas_cap, until(deadline_s)))? {
             Estimate::Gas(gas) => Ok(gas.into_pyobject(py)?.into_any()),
             Estimate::Fails(outcome) => Ok(call_result(py, outcome)?.into_any()),
         }
@@ -299,7 +299,7 @@ impl PyEngine {
     )> {
         let owner = address(owner)?;
         let slots = slots.iter().map(|slot| hash(slot)).collect::<PyResult<Vec<_>>>()?;
-        let proof = detached(py, || self.engine()?.proof(&owner, &slots, at(number)))?;
+        let proof = detached_aside(py, || self.engine()?.proof(&owner, &slots, at(number)))?;
         let account = proof.account;
         let fields = (
             account.nonce,
@@ -324,7 +324,7 @@ impl PyEngine {
     ) -> PyResult<(Vec<(Bound<'py, PyBytes>, Vec<Bound<'py, PyBytes>>)>, Bound<'py, PyTuple>)> {
         let (request, gas_cap) = (call_request(request)?, saturating_u64(gas_cap)?);
         let found =
-            detached(py, || self.engine()?.create_access_list(request, at(number), gas_cap, until(deadline_s)))?;
+            detached_aside(py, || self.engine()?.create_access_list(request, at(number), gas_cap, until(deadline_s)))?;
         let entries = found.list.0.iter().map(|entry| {
             let keys = entry.storage_keys.iter().map(|key| bytes(py, key.as_slice())).collect();
             (bytes(py, entry.address.as_slice()), keys)
@@ -343,7 +343,7 @@ impl PyEngine {
         options: &str,
     ) -> PyResult<String> {
         let (request, gas_cap) = (call_request(request)?, saturating_u64(gas_cap)?);
-        detached(py, || self.engine()?.trace_call(request, at(number), gas_cap, until(deadline_s), options))
+        detached_aside(py, || self.engine()?.trace_call(request, at(number), gas_cap, until(deadline_s), options))
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -359,7 +359,7 @@ impl PyEngine {
         options: &str,
     ) -> PyResult<Vec<String>> {
         let given = transactions.iter().map(|object| Given::of(&object)).collect::<PyResult<Vec<_>>>()?;
-        detached(py, || {
+        detached_aside(py, || {
             let decoded = given.into_iter().map(Given::decoded).collect::<Result<Vec<_>>>()?;
             self.engine()?.trace_block(number, &decoded, first..stop, until(deadline_s), options)
         })
@@ -376,7 +376,7 @@ impl PyEngine {
         deadline_s: f64,
     ) -> PyResult<Vec<(Bound<'py, PyBytes>, Vec<Bound<'py, PyTuple>>)>> {
         let (request, gas_cap) = (simulation(request)?, saturating_u64(gas_cap)?);
-        let blocks = detached(py, || self.engine()?.simulate(request, at(number), gas_cap, until(deadline_s)))?;
+        let blocks = detached_aside(py, || self.engine()?.simulate(request, at(number), gas_cap, until(deadline_s)))?;
         blocks.into_iter().map(|block| simulated(py, block)).collect()
     }
 
