@@ -15,13 +15,16 @@ class NativeFlashblockCodec:
     def roots(
         self, first_position: int, transaction_hashes: Sequence[Hash32], outcome_hashes: Sequence[Hash32]
     ) -> tuple[Hash32, Hash32]:
-        return native.flashblock_roots(first_position, transaction_hashes, outcome_hashes)
+        roots: tuple[Hash32, Hash32] = native.flashblock_roots(first_position, transaction_hashes, outcome_hashes)
+        return roots
 
     def tree(self, first_position: int, hashes: Sequence[Hash32]) -> list[list[Hash32]]:
-        return native.flashblock_tree(first_position, hashes)
+        levels: list[list[Hash32]] = native.flashblock_tree(first_position, hashes)
+        return levels
 
     def encode(self, entry: Entry) -> bytes:
         if not isinstance(entry, FlashblockEntry):
             return entries.encode(entry)
         fields = entries.flashblock_fields(entry.flashblock)
-        return native.flashblock_entry(fields, entry.transactions, entry.outcome_hashes, entry.arrivals)
+        encoded: bytes = native.flashblock_entry(fields, entry.transactions, entry.outcome_hashes, entry.arrivals)
+        return encoded

@@ -16,4 +16,5 @@ class NativeSendReader:
 
     def read(self, requests: Sequence[bytes]) -> Sequence[PlainSends | None]:
         with translated():
-            return self._reader.read(requests)
+            read: Sequence[PlainSends | None] = self._reader.read(requests)
+        return read

@@ -135,7 +135,7 @@ def test_the_watcher_finds_it_by_itself_while_the_node_runs(world: World, tmp_pa
     """A promise for a block to come, which the node knows nothing of: the node's next flashblock after it does not
     descend from it (E1), and the batch that covers it leaves it out (E2)."""
     node = world.node
-    number = int(node.rpc("eth_blockNumber"), 16) + 30
+    number = int(node.rpc("eth_blockNumber"), 16) + 60
     hidden = flashblock(block_number=number, index=0, parent=world.promised(-1).struct_hash)
     events = tmp_path / "seen.jsonl"
     events.write_text(json.dumps(promise_json(sign_promise(world.key, hidden, world.domain))))
