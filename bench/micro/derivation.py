@@ -19,7 +19,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from bench.micro import runs, workloads
+from bench.micro import workloads
+from bench.micro.chain import recover
 from da import blob
 from da.batcher import BatchTip, close
 from da.blocks import BatchBlock
@@ -61,7 +62,7 @@ def token() -> Iterator[bytes]:
     """One token each, from users in turn, to the next one."""
     for at in range(TRANSFERS):
         user, nonce = at % workloads.USERS, at // workloads.USERS
-        call = runs.token_call(user, workloads.USERS)
+        call = bytes(12) + workloads.user_address((user + 1) % workloads.USERS) + workloads.word(1)
         yield workloads.signed(user, nonce, workloads.TOKEN, data=call, gas=100_000)
 
 
@@ -119,7 +120,7 @@ def make_chain(folder: Path, transactions: Iterator[bytes]) -> Hash32:
 
 def _genesis() -> Genesis:
     address = secp256k1.address_of_private_key(_KEY)
-    plain = workloads.genesis(workloads.USERS, 0)
+    plain = workloads.genesis(workloads.USERS)
     return replace(plain, spec=replace(plain.spec, sequencers=SequencerSet(0, (SequencerInfo(address, address),))))
 
 
@@ -146,7 +147,7 @@ def _flashblock(
     engine: NativeEngine, block: PayloadAttributes, parent: Hash32, position: int, raws: list[bytes], sequence: int
 ) -> FlashblockEntry:
     """The transactions executed, and what a log would hold of them."""
-    transactions = runs.recover(raws)
+    transactions = recover(raws)
     outcomes = [done.outcome_hash for done in engine.apply(transactions) if not isinstance(done, Rejected)]
     hashes = [transaction.hash for transaction in transactions]
     index = position // _FLASHBLOCK
