@@ -38,7 +38,7 @@ def main(layer: str, cycles: int, seed: int) -> int:
                 raw = wallet.sign(b"\x77" * 20, value=1, max_fee_per_gas=100 * GWEI)
                 node.rpc("eth_sendRawTransactionSync", "0x" + raw.hex())
             if cycle < cycles:
-                time.sleep(rng.random() * 4)
+                time.sleep(rng.random() * 4)  # a real process dies at a moment that nobody chose
                 node.kill()
         head = int(node.rpc("eth_blockNumber"), 16)
         deadline = time.monotonic() + 120

@@ -191,14 +191,23 @@ class World:
         self.layer.submit = submitted  # type: ignore[method-assign]
 
     async def _use(self, runtime: ChainRuntime, steps: Steps, transactions: int) -> None:
-        """Clients send; then the life is over."""
+        """Clients send; when all that was signed is in sealed blocks and one more batch is public, the life is over."""
+        before = runtime.view.heads.safe.number
         await self._send(runtime, transactions)
-        await asyncio.sleep(0.05)
+
+        def done() -> bool:
+            heads = runtime.view.heads
+            return heads.safe.number > before and heads.unsafe.number >= self.signed[-1].block_number
+
+        async with asyncio.timeout(30):
+            while not done():  # noqa: ASYNC110 - heads have no event of their own
+                await asyncio.sleep(0.001)
         steps.die()
         raise Died("the end of this life")
 
     async def _send(self, runtime: ChainRuntime, transactions: int) -> None:
-        """Each client sends one transaction after another, and some wait for the promise before the next."""
+        """Each client sends one transaction after another, and some wait for the promise before the next; all are
+        promised when this returns."""
         chain = chain_file.load(chain_file.find("devnet"))
         left = transactions
         senders = [Random(self.random.random()) for _ in range(SENDERS)]
@@ -207,11 +216,14 @@ class World:
             nonlocal left
             (view,) = await runtime.view.accounts([account.address], "pending")
             wallet = Wallet(account.private_key, _genesis().spec.chain_id, view.nonce)
+            transaction_hash: Hash32 | None = None
             while left > 0:
                 left -= 1
                 transaction_hash = await runtime.view.submit(wallet.sign(to=random.randbytes(20), value=1))
                 if random.random() < 0.7:
                     await runtime.view.wait_preconfirmed(transaction_hash, 30)
+            if transaction_hash is not None:
+                await runtime.view.wait_preconfirmed(transaction_hash, 30)
 
         async with asyncio.TaskGroup() as group:
             for account, random in zip(chain.funded, senders, strict=False):

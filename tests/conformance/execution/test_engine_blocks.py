@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+import trie
 
 from sequencer.core import bloom, rlp
 from sequencer.core.block import EMPTY_REQUESTS_HASH, decode_header
@@ -79,7 +80,6 @@ def test_no_ether_is_made_or_lost(chain: Chain) -> None:
 
 
 def test_roots_and_bloom_cover_transactions_and_receipts(chain: Chain) -> None:
-    trie = pytest.importorskip("trie")
     raws = [user.send(CONTRACTS["LOG"], 0, words(n, n + 1), kind=n % 3) for n, user in enumerate(chain.users)]
     block = chain.block(*raws)
 

@@ -1,7 +1,7 @@
 """Posting on a real L1: several blobs a transaction, fees that rise, one owner of the key, restarts, reorgs."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -71,8 +71,7 @@ async def test_status_is_final_once_the_chain_says_so(world: Settled) -> None:
         (ref,) = await layer.submit_batch(HEADER, [b"data"])
         assert await layer.status(ref) is BlobStatus.INCLUDED
         world.chain.mine(40)
-        await asyncio.sleep(0.03)
-        assert await layer.status(ref) is BlobStatus.FINAL
+        await until(lambda: layer.status(ref), BlobStatus.FINAL)
 
 
 async def test_a_reorg_takes_references_away_and_they_can_be_posted_again(world: Settled) -> None:
@@ -80,13 +79,28 @@ async def test_a_reorg_takes_references_away_and_they_can_be_posted_again(world:
         (first,) = await layer.submit_batch(HEADER, [b"first"])
         (second,) = await layer.submit_batch(HEADER, [b"second"])
         world.chain.rpc("anvil_reorg", 1, [])
-        await asyncio.sleep(0.03)
+        await until(lambda: layer.status(second), BlobStatus.MISSING)
         assert await layer.status(first) is BlobStatus.INCLUDED
-        assert await layer.status(second) is BlobStatus.MISSING
         assert await layer.find_batch(HEADER, [b"first", b"second"], 0) == [first, None]
         (again,) = await layer.submit_batch(HEADER, [b"second"])
         assert await layer.fetch(again) == b"second"
         assert [data async for _, data in layer.blobs(0)] == [b"first", b"second"]
+
+
+async def until(ask: Callable[[], Awaitable[object]], expected: object) -> None:
+    """Ask, until the answer is ``expected``; the chain is a process of its own and tells nobody."""
+    async with asyncio.timeout(30):
+        while await ask() != expected:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def pooled(chain: L1) -> int:
+    """Transactions that wait for a block."""
+    return int(chain.rpc("txpool_status")["pending"], 16)
+
+
+async def offered_more_than(world: Settled, before: tuple[bytes, ...]) -> bool:
+    return len(offers(Journal(world.disk))) > len(before)
 
 
 def offers(journal: Journal) -> tuple[bytes, ...]:
@@ -110,8 +124,8 @@ async def test_fees_rise_until_the_transaction_is_taken(chain: L1, prover: Prove
     assert posting.result()[0].height == chain.height
 
 
-async def test_a_posting_that_was_cut_off_is_taken_up_with_the_same_nonce(world: Settled) -> None:
-    chain = world.chain
+async def test_a_posting_that_was_cut_off_is_taken_up_with_the_same_nonce(chain: L1, prover: Prover) -> None:
+    world = await settle(chain, prover, config_for(chain, data="calldata", bump_after_ms=400, max_fee_wei=10**12))
     async with layer_on(world) as layer:
         await layer.submit_batch(HEADER, [b"before"])
     chain.rpc("evm_setAutomine", False)
@@ -120,8 +134,9 @@ async def test_a_posting_that_was_cut_off_is_taken_up_with_the_same_nonce(world:
             async with asyncio.timeout(0.3):
                 await layer.submit_batch(HEADER, [b"data"])
     async with layer_on(world) as layer, asyncio.TaskGroup() as group:
+        cut_off = offers(Journal(world.disk))
         posting = group.create_task(layer.submit_batch(HEADER, [b"data"]))
-        await asyncio.sleep(0.2)
+        await until(lambda: offered_more_than(world, cut_off), expected=True)  # it is at work again
         chain.mine()
         (ref,) = await posting
         assert [data async for _, data in layer.blobs(0)] == [b"before", b"data"]
@@ -145,7 +160,7 @@ async def test_a_second_poster_on_the_key_is_refused(world: Settled) -> None:
             if layer is third:
                 world.chain.rpc("evm_setAutomine", False)
                 busy = asyncio.ensure_future(second.submit_batch(HEADER, [b"on its way"]))
-                await asyncio.sleep(0.1)
+                await until(lambda: pooled(world.chain), 1)
             with pytest.raises(AnotherPoster):
                 await layer.submit_batch(HEADER, [b"three"])
         world.chain.mine()
@@ -161,7 +176,7 @@ async def test_a_nonce_that_somebody_else_used_stops_posting(world: Settled) -> 
     chain.rpc("evm_setAutomine", False)
     async with layer_on(world) as layer, asyncio.TaskGroup() as group:
         posting = group.create_task(_outcome(layer.submit_batch(HEADER, [b"data"])))
-        await asyncio.sleep(0.2)
+        await until(lambda: pooled(chain), 1)
         chain.rpc("anvil_dropAllTransactions")
         address = "0x" + world.signer.address.hex()
         chain.rpc("anvil_impersonateAccount", address)
