@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from da.limits import MAX_BLOCKS, MAX_BODY_BYTES
+from da.limits import MAX_BLOCK_BYTES, MAX_BLOCKS
 from sequencer.core.errors import ConfigError
 
 
@@ -29,8 +29,8 @@ class BatcherConfig:
             raise ConfigError("batch.min_age_ms", self.min_age_ms, "must be from 0 to batch.max_age_ms")
         if not 1 <= self.max_blocks <= MAX_BLOCKS:
             raise ConfigError("batch.max_blocks", self.max_blocks, f"must be from 1 to {MAX_BLOCKS}")
-        if not 1 <= self.target_body_bytes <= MAX_BODY_BYTES:
-            raise ConfigError("batch.target_body_bytes", self.target_body_bytes, f"must be from 1 to {MAX_BODY_BYTES}")
+        if not 1 <= self.target_body_bytes <= MAX_BLOCK_BYTES:  # bodies are estimated: half of what one may hold
+            raise ConfigError("batch.target_body_bytes", self.target_body_bytes, f"must be from 1 to {MAX_BLOCK_BYTES}")
         if not 1 <= self.overhead_share_percent <= 100:
             raise ConfigError("batch.overhead_share_percent", self.overhead_share_percent, "must be from 1 to 100")
 

@@ -127,6 +127,7 @@ def test_a_block_larger_than_any_batch_is_refused(monkeypatch: pytest.MonkeyPatc
         {"max_blocks": 0},
         {"target_body_bytes": 0},
         {"target_body_bytes": 2**40},
+        {"target_body_bytes": 2**24 + 1},
         {"overhead_share_percent": 0},
     ],
 )
