@@ -47,6 +47,8 @@ def _recovery(one: list[dict[str, Any]], two: list[dict[str, Any]]) -> dict[str,
     return {
         "one_core_per_s": summary(best),
         "two_cores_per_s": summary(both),
+        "one_core_cpu_us": summary([min(figures["cpu_us"]) for figures in one]),
+        "one_core_cpu_us_singly": summary([min(figures["single_cpu_us"]) for figures in one]),
         "two_to_one": summary([second / first for first, second in zip(best, both, strict=True)]),
     }
 

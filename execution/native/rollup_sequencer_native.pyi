@@ -10,6 +10,7 @@ from sequencer.core.types import Address, Hash32
 
 __version__: Final[str]
 FORKS: Final[list[str]]
+EIGHT_AT_ONCE: Final[bool]
 
 class Refused(Exception): ...
 class Temporary(Exception): ...

@@ -12,9 +12,12 @@ from sequencer.core.transaction import Transaction
 
 
 class NativeRecovery:
-    """``SenderRecovery`` with libsecp256k1. Without state; one object serves any number of threads."""
+    """``SenderRecovery`` in groups of eight where the processor has AVX-512 IFMA, else with libsecp256k1.
 
-    inline_count = 64
+    Without state; one object serves any number of threads.
+    """
+
+    inline_count = 128 if native.EIGHT_AT_ONCE else 64
 
     def recover(self, raws: Sequence[bytes], rules: EntryRules) -> list[Transaction | Rejected]:
         with translated():

@@ -9,7 +9,9 @@ pub mod chain;
 pub mod codec;
 pub mod error;
 pub mod ingress;
+pub mod lanes;
 pub mod recover;
+pub mod signer;
 pub mod state;
 pub mod trie;
 

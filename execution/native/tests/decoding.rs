@@ -4,7 +4,8 @@ use alloy_primitives::{Bytes, U256, hex, keccak256};
 use revm::primitives::hardfork::SpecId;
 use rollup_sequencer_native::codec::header::Header;
 use rollup_sequencer_native::codec::transaction::Transaction;
-use rollup_sequencer_native::recover::{EntryRules, enter, recover_address};
+use rollup_sequencer_native::recover::{EntryRules, recover_all};
+use rollup_sequencer_native::signer::signature;
 use rollup_sequencer_native::state::Account;
 use rollup_sequencer_native::trie::branch_of_record;
 
@@ -69,7 +70,9 @@ fn damaged_bytes_are_answered() {
             decoded += 1;
         }
         if chance.below(8) == 0 {
-            let _ = enter(Bytes::from(bytes.clone()), &rules);
+            let intact = seeds.iter().map(|seed| Bytes::from(seed.clone()));
+            let raws: Vec<_> = std::iter::once(Bytes::from(bytes.clone())).chain(intact).collect();
+            assert_eq!(recover_all(&raws, &rules).len(), raws.len());
         }
         let _ = (Header::decode(&bytes), Account::of_row(&bytes), branch_of_record(&bytes));
     }
@@ -88,6 +91,6 @@ fn signatures_out_of_range_are_refused() {
         (one, one, 2),
         (U256::MAX, U256::MAX, 1),
     ] {
-        assert!(recover_address(keccak256(b"digest"), r, s, parity).is_err());
+        assert!(signature(keccak256(b"digest"), r, s, parity).is_err());
     }
 }

@@ -70,6 +70,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("Fatal", py.get_type::<Fatal>())?;
     module.add("DeadlineExceeded", py.get_type::<DeadlineExceeded>())?;
     module.add("FORKS", crate::state::FORKS.map(|(name, _)| name))?;
+    module.add("EIGHT_AT_ONCE", crate::lanes::available())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<transaction::PyTransaction>()?;
     module.add_class::<outcome::PyOutcome>()?;

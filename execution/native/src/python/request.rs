@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyDict};
 use super::convert::{Int, address, hash, owned, saturating_u64, word};
 use crate::chain::{BlockOverride, CallRequest};
 use crate::codec::transaction::{AccessListEntry, Authorization};
-use crate::recover::authority;
+use crate::recover::authorities;
 use crate::state::Override;
 
 pub fn call_request(object: &Bound<'_, PyAny>) -> PyResult<CallRequest> {
@@ -27,7 +27,7 @@ pub fn call_request(object: &Bound<'_, PyAny>) -> PyResult<CallRequest> {
         max_fee: optional("max_fee_per_gas")?,
         max_priority_fee: optional("max_priority_fee_per_gas")?,
         access_list: each(&object.getattr("access_list")?)?.iter().map(access_list_entry).collect::<PyResult<_>>()?,
-        authorities: authorizations.iter().map(authority).collect(),
+        authorities: authorities(&authorizations),
         authorizations,
         overrides: account_overrides(&object.getattr("overrides")?)?,
         block: block_override(&object.getattr("block")?)?,

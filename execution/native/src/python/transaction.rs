@@ -199,7 +199,7 @@ pub fn recover<'py>(
         size_limit,
     };
     let raws = raws.iter().map(|raw| super::convert::owned(&raw)).collect::<PyResult<Vec<_>>>()?;
-    let answers = detached(py, || Ok(recover_all(raws, &rules)))?;
+    let answers = detached(py, || Ok(recover_all(&raws, &rules)))?;
     let objects = answers.into_iter().map(|answer| match answer {
         Ok(recovered) => Ok(Bound::new(py, PyTransaction(recovered))?.into_any()),
         Err(refused) => refusal(py, refused),
