@@ -152,10 +152,13 @@ async def _synced(stores: ChainStores, signer: Signer, sync: SyncRequest | None,
 
 def _tame_the_collector() -> None:
     """What stands after the start stays, so a full collection need not walk it: with a full pool one took 100 ms, in
-    which nothing else runs. Cyclic garbage is rare here; it is looked for less often and still found."""
+    which nothing else runs. Cyclic garbage is rare here; it is looked for less often and still found.
+
+    Young objects are walked in small portions: the new ones of a full block, 50,000, took 14 ms at once.
+    """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(3_000, 2, 10_000)
 
 
 async def _serve(

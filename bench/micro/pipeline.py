@@ -86,7 +86,7 @@ async def _drive(chain: ChainRuntime, raws: list[bytes]) -> dict[str, float]:
         await asyncio.gather(*map(chain.view.submit, raws[at : at + 100]))
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(3_000, 2, 10_000)
     loop_s, all_s, begun = time.thread_time(), time.process_time(), time.perf_counter()
     promised = 0
     with chain.view.subscribe() as events:
