@@ -18,13 +18,14 @@ Reading is strict: one encoding for each value, every count checked against the 
 anything is allocated, and nothing but ``Malformed`` raised.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import TypeVar
 
 from sequencer.core.errors import Malformed
 
 _Value = TypeVar("_Value", int, bytes)
+_Read = TypeVar("_Read")
 
 
 def _index_bytes(count: int) -> int:
@@ -206,6 +207,11 @@ class ColumnReader:
             if max(row, default=-1) >= different:
                 raise Malformed("body: a value refers to none that is there")
         return rows, different
+
+    def foreign(self, read: Callable[[bytes, int], tuple[_Read, int]]) -> _Read:
+        """What ``read`` takes from the bytes and where it stands; it returns where the reader goes on."""
+        taken, self._at = read(self._data, self._at)
+        return taken
 
     def finish(self) -> None:
         """Nothing may be left over."""

@@ -6,8 +6,8 @@ place where another transaction stands, so what an index says is compared with t
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Sequence
+from itertools import count
 from typing import Final
 
 from sequencer.core.block import Block, BlockRef, Header, decode_header
@@ -17,16 +17,9 @@ from sequencer.core.ports import Storage
 from sequencer.core.types import Hash32
 from sequencer.core.views import Inclusion
 from sequencer.storage import table
+from sequencer.storage.block_rows import BlockRows, block_rows, index_rows
 from sequencer.storage.cache import LruCache
-from sequencer.storage.postings import postings
-from sequencer.storage.rows import (
-    Packed,
-    StoredBlock,
-    body_row,
-    decode_flashblocks,
-    flashblocks_row,
-    receipts_row,
-)
+from sequencer.storage.rows import Packed, StoredBlock, decode_flashblocks, flashblocks_row
 
 INDEX_CHUNK: Final = 256
 """Index rows in one write: the event loop waits for a write, but not for all of them."""
@@ -57,11 +50,13 @@ class BlockStore:
         header = block.header
         self._check_follows(header)
         number = header.number
-        body, receipts = body_row(block.transactions), receipts_row(block.outcomes)
+        rows = await asyncio.to_thread(block_rows, block)
+        body, receipts = rows.body, rows.receipts
+        self._storage.write({table.by_number(table.BODY, number): body})
+        await asyncio.sleep(0)
         self._storage.write(
             {
                 table.by_number(table.HEADER, number): header.encoded,
-                table.by_number(table.BODY, number): body,
                 table.by_number(table.RECEIPTS, number): receipts,
                 table.by_number(table.FLASHBLOCKS, number): flashblocks_row(flashblocks),
                 table.by_number(table.TRANSACTIONS_UP_TO, number): table.u64(
@@ -70,16 +65,21 @@ class BlockStore:
                 table.by_hash(table.NUMBER_OF_HASH, header.hash): table.u64(number),
             }
         )
-        await asyncio.sleep(0)
-        for chunk in _chunks(_index_rows(block)):
-            self._storage.write(chunk)
-            await asyncio.sleep(0)
+        await self._write_index(rows)
         self._storage.write({table.HEAD: table.u64(number) + header.hash})
         stored = StoredBlock(header, Packed(body), Packed(receipts))
         self._headers.put(number, header)
         self._stored.put(number, stored, stored.size_bytes)
         self._blocks.put(number, block)
         self._head, self._head_known = header.ref, True
+
+    async def _write_index(self, rows: BlockRows) -> None:
+        for start in count(0, INDEX_CHUNK):
+            await asyncio.sleep(0)
+            chunk = rows.index(start, INDEX_CHUNK)
+            if not chunk:
+                return
+            self._storage.write(chunk)
 
     def _check_follows(self, header: Header) -> None:
         head = self.head()
@@ -109,7 +109,7 @@ class BlockStore:
         number = block.header.number
         rows = [table.by_number(kind, number) for kind in _BY_NUMBER]
         rows.append(table.by_hash(table.NUMBER_OF_HASH, block.header.hash))
-        rows.extend(_index_rows(block))
+        rows.extend(index_rows(block))
         self._storage.write({table.HEAD: table.u64(parent.number) + parent.hash}, rows)
         self._headers.drop(number)
         self._stored.drop(number)
@@ -202,19 +202,3 @@ class BlockStore:
     def _holds(self, number: int) -> bool:
         head = self.head()
         return head is not None and 0 <= number <= head.number
-
-
-def _index_rows(block: Block) -> dict[bytes, bytes]:
-    number = table.u64(block.header.number)
-    rows = {
-        table.by_hash(table.PLACE_OF_TRANSACTION, transaction.hash): number + position.to_bytes(4, "big")
-        for position, transaction in enumerate(block.transactions)
-    }
-    rows.update(postings(block.header.number, block.outcomes))
-    return rows
-
-
-def _chunks(rows: Mapping[bytes, bytes]) -> Iterator[dict[bytes, bytes]]:
-    items = iter(rows.items())
-    while chunk := dict(islice(items, INDEX_CHUNK)):
-        yield chunk

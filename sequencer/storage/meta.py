@@ -19,7 +19,9 @@ from sequencer.core.types import Hash32
 from sequencer.core.views import PromiseLedger
 from sequencer.storage.table import META
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+"""2: receipts without logs are stored without their bloom (``rows``)."""
+_READABLE: Final = range(1, FORMAT_VERSION + 1)
 
 _FORMAT: Final = META + b"format"
 _GENESIS: Final = META + b"genesis"
@@ -46,7 +48,7 @@ class ChainMeta:
             self._storage.write({_FORMAT: FORMAT_VERSION.to_bytes(4, "big"), _GENESIS: genesis_hash})
             return
         found = int.from_bytes(version, "big")
-        if found != FORMAT_VERSION:
+        if found not in _READABLE:
             raise ConfigError(
                 "data-dir",
                 f"block store format {found}",
@@ -58,6 +60,8 @@ class ChainMeta:
             shown = genesis.hex() if genesis is not None else ""
             reason = f"the node runs the chain with genesis 0x{genesis_hash.hex()}: use that chain's data folder"
             raise ConfigError("data-dir", f"block store of genesis 0x{shown}", reason)
+        if found != FORMAT_VERSION:  # its rows read as they are, but not to a program that knows the older format alone
+            self._storage.write({_FORMAT: FORMAT_VERSION.to_bytes(4, "big")})
 
     def heads(self) -> tuple[BlockRef, BlockRef] | None:
         """Safe and finalized, None before the first batch."""

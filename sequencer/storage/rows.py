@@ -4,13 +4,14 @@
 
     packed     = count u32 || end u32 ... || part || part ...        ends count from the first part
     body       = packed(hash(32) || sender(20) || raw transaction)
-    receipts   = packed(gas used u64 || first log index u32 || created u8 || contract(20) || consensus receipt)
+    receipts   = packed(gas used u64 || first log index u32 || flags u8 || contract(20) || consensus receipt)
     flashblocks = (epoch u64, term u64, reset u32, block number u64, index u32, first position u32,
                   transaction count u32, parent(32), order root(32), outcomes root(32), ordering policy(32),
                   timestamp u64 in ms, post by u64 in s, signer(20), signature(65)) ...    269 bytes each
 
-``contract`` counts only where ``created`` is 1. Stored transactions and outcomes decode themselves when asked
-for more than what lies in the row as it is.
+``flags`` are 1, where ``contract`` was created and counts, and 2, where the receipt has no logs: the 256 zeros of
+its bloom, which stand before its last byte, are left out, because most receipts are little else. Stored
+transactions and outcomes decode themselves when asked for more than what lies in the row as it is.
 """
 
 import struct
@@ -32,6 +33,9 @@ _RECEIPT: Final = struct.Struct(">QIB20s")
 _SIGNED: Final = struct.Struct(">QQIQIII32s32s32s32sQQ20s65s")
 _FLASHBLOCK: Final = attrgetter(*(spec.name for spec in fields(Flashblock)))
 _HASHES_END: Final = 52
+_CREATED: Final = 1
+_NO_BLOOM: Final = 2
+_BLOOM: Final = bytes(256)
 
 
 class Packed:
@@ -160,11 +164,11 @@ class StoredOutcome:
     __slots__ = ("_fields", "_logs", "contract_address", "first_log_index", "gas_used", "receipt")
 
     def __init__(self, part: bytes) -> None:
-        gas_used, first_log_index, created, contract = _RECEIPT.unpack_from(part)
+        gas_used, first_log_index, flags, contract = _RECEIPT.unpack_from(part)
         self.gas_used: int = gas_used
         self.first_log_index: int = first_log_index
-        self.contract_address = Address(contract) if created else None
-        self.receipt = part[_RECEIPT.size :]
+        self.contract_address = Address(contract) if flags & _CREATED else None
+        self.receipt = part[_RECEIPT.size :] if not flags & _NO_BLOOM else _with_bloom(part[_RECEIPT.size :])
         self._fields: tuple[bool, int, bytes] | None = None
         self._logs: tuple[Log, ...] | None = None
 
@@ -240,12 +244,21 @@ def receipts_row(outcomes: Sequence[Outcome]) -> bytes:
     """The receipts row of a block."""
     parts, first_log_index = [], 0
     for outcome in outcomes:
-        contract = outcome.contract_address
-        created = contract is not None
-        head = _RECEIPT.pack(outcome.gas_used, first_log_index, created, contract or ZERO_ADDRESS)
-        parts.append(head + outcome.receipt)
-        first_log_index += len(outcome.logs)
+        contract, receipt, logs = outcome.contract_address, outcome.receipt, len(outcome.logs)
+        flags = (_CREATED if contract is not None else 0) | (_NO_BLOOM if not logs else 0)
+        head = _RECEIPT.pack(outcome.gas_used, first_log_index, flags, contract or ZERO_ADDRESS)
+        parts.append(head + (receipt if logs else _without_bloom(receipt)))
+        first_log_index += logs
     return pack(parts)
+
+
+def _without_bloom(receipt: bytes) -> bytes:
+    """Of a receipt without logs, whose last byte is their empty list."""
+    return receipt[: -1 - len(_BLOOM)] + receipt[-1:]
+
+
+def _with_bloom(stored: bytes) -> bytes:
+    return stored[:-1] + _BLOOM + stored[-1:]
 
 
 def flashblocks_row(flashblocks: Sequence[SignedFlashblock]) -> bytes:

@@ -92,7 +92,7 @@ async def test_a_crash_before_the_head_row_leaves_the_block_before_and_a_retry_w
                 assert reader.block_number(blocks[2].header.hash) is None
                 assert reader.inclusion(blocks[2].transactions[0].hash) is None
                 assert reader.flashblocks(2) == ()
-    assert writes == 5  # rows, three chunks of index rows, head
+    assert writes == 6  # body, other rows, three chunks of index rows, head
     assert max(storage.sizes) <= 256
 
 

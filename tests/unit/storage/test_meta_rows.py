@@ -27,6 +27,14 @@ def test_another_format_is_refused_with_what_to_do() -> None:
         ChainMeta(storage).check(topic(1))
 
 
+def test_an_older_format_that_still_reads_is_taken_over() -> None:
+    storage = MemoryStorage()
+    ChainMeta(storage).check(topic(1))
+    storage.write({META + b"format": (1).to_bytes(4, "big")})
+    ChainMeta(storage).check(topic(1))
+    assert storage.get(META + b"format") == FORMAT_VERSION.to_bytes(4, "big")
+
+
 def test_heads_and_promises_are_kept() -> None:
     storage = MemoryStorage()
     meta = ChainMeta(storage)

@@ -96,6 +96,11 @@ impl<'a> Reader<'a> {
         Self { rest: data }
     }
 
+    /// Bytes that are not read yet.
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     pub fn end(&self) -> Result<(), Malformed> {
         if self.rest.is_empty() { Ok(()) } else { Err("bytes after the last column") }
     }

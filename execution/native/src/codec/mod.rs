@@ -1,5 +1,6 @@
 //! Bytes in and out: the wire formats of Ethereum that this engine reads and writes.
 
+pub mod block_rows;
 pub mod flashblock;
 pub mod header;
 pub mod receipt;

@@ -4,6 +4,7 @@
 //! No panic crosses: whatever fails inside becomes one of the four exceptions below, which the adapter translates.
 
 mod batch;
+mod block_rows;
 mod convert;
 mod engine;
 mod flashblock;
@@ -75,6 +76,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<transaction::PyTransaction>()?;
     module.add_class::<outcome::PyOutcome>()?;
     module.add_class::<engine::PyEngine>()?;
+    module.add_class::<block_rows::PyBlockRows>()?;
     module.add_class::<ingress::PySends>()?;
     module.add_class::<ingress::PySendReader>()?;
     module.add_class::<engine::PyPlainReads>()?;
@@ -85,6 +87,11 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(transaction::decode, module)?)?;
     module.add_function(wrap_pyfunction!(batch::encode_transactions, module)?)?;
     module.add_function(wrap_pyfunction!(batch::decode_transactions, module)?)?;
+    module.add_function(wrap_pyfunction!(batch::holds_transactions, module)?)?;
+    module.add_function(wrap_pyfunction!(batch::order_roots, module)?)?;
+    module.add_function(wrap_pyfunction!(batch::encode_arrivals, module)?)?;
+    module.add_function(wrap_pyfunction!(batch::decode_arrivals, module)?)?;
+    module.add_function(wrap_pyfunction!(batch::holds_arrivals, module)?)?;
     module.add_function(wrap_pyfunction!(state_test::run_state_test, module)?)?;
     Ok(())
 }
