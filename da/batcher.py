@@ -19,7 +19,6 @@ from da.config import BatcherConfig
 from sequencer.core.batch import BatchHeader, flashblocks_root
 from sequencer.core.entries import BatchClosed
 from sequencer.core.errors import Fatal, Malformed
-from sequencer.core.keccak import keccak256
 from sequencer.core.types import Hash32
 
 
@@ -192,10 +191,10 @@ def close(tip: BatchTip, blocks: Sequence[BatchBlock], epoch: int, term: int) ->
         state_root=blocks[-1].state_root,
         flashblocks_root=flashblocks_root(flashblocks),
         flashblock_count=len(flashblocks),
-        data_hash=keccak256(body),
+        data_hash=body_codec.data_hash(body),
     )
-    transactions = sum(block.transaction_count for block in blocks)
-    return ClosedBatch(header, body, transactions, sum(block.transaction_bytes for block in blocks))
+    count = sum(block.transaction_count for block in blocks)
+    return ClosedBatch(header, body, count, sum(block.transaction_bytes for block in blocks))
 
 
 def _rebuilds(body: bytes, blocks: Sequence[BatchBlock]) -> bool:

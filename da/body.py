@@ -133,6 +133,11 @@ def holds(body: bytes, blocks: Sequence[BatchBlock]) -> bool:
     return same
 
 
+def data_hash(body: bytes) -> Hash32:
+    """What a batch's header commits to."""
+    return transactions.body_hash(body)
+
+
 def _reader(body: bytes) -> ColumnReader:
     if len(body) > limits.MAX_BODY_BYTES:
         raise Malformed(f"body: {len(body)} bytes, more than {limits.MAX_BODY_BYTES}")

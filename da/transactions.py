@@ -1,8 +1,8 @@
 """What grows with the transactions of a body: in Rust where the native engine is built, else in Python.
 
 Both give the same bytes and read the same bytes; ``transaction_columns`` and ``body`` draw the formats. Rust works
-without Python's lock: a batch closes beside users who wait for their promises, and Python gives its lock away only
-every few milliseconds.
+without Python's lock and at a low priority: a batch closes beside users who wait for their promises, and Python gives
+its lock away only every few milliseconds.
 """
 
 from collections.abc import Sequence
@@ -64,6 +64,14 @@ def order_roots(flashblocks: Sequence[tuple[int, int]], raws: Sequence[bytes]) -
         found.append(merkle.root(order_leaves(first, [keccak256(raw) for raw in own])))
         taken += count
     return found
+
+
+def body_hash(body: bytes) -> Hash32:
+    """Keccak-256 of a whole body: its ``dataHash``."""
+    if _native is None:
+        return keccak256(body)
+    digest: Hash32 = _native.body_hash(body)
+    return digest
 
 
 def write_arrivals(out: ColumnWriter, arrivals: Sequence[ArrivalRecord]) -> None:

@@ -1,5 +1,5 @@
-//! Threads of low priority, for what must not slow down whoever leads a chain: an engine that follows it, and reads that
-//! execute code.
+//! Threads of low priority, for what must not slow down whoever leads a chain: an engine that follows it, the closing of
+//! batches, and reads that execute code.
 //!
 //! Python's threads cannot be given a low priority: one that holds Python's lock while it is kept waiting for the
 //! processor keeps everyone waiting. These never hold it.
@@ -32,6 +32,15 @@ impl Background {
     }
 }
 
+/// What `work` gives, done on the process's thread for batches.
+pub fn behind<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    static THREAD: LazyLock<Option<Background>> = LazyLock::new(|| Background::new().ok());
+    match &*THREAD {
+        Some(thread) => thread.run(work),
+        None => work(),
+    }
+}
+
 /// What `work` gives, done on one of the process's threads for reads.
 pub fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     static POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| threads("reads", READERS, READERS_NICE).ok());
@@ -56,9 +65,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_give_way_and_nobody_else_does() {
+    fn reads_and_batches_give_way_and_nobody_else_does() {
         let before = getpriority_process(None);
         assert_eq!(aside(|| getpriority_process(None)), Ok(READERS_NICE));
+        assert_eq!(behind(|| getpriority_process(None)), Ok(NICE));
         assert_eq!(getpriority_process(None), before);
     }
 }

@@ -6,7 +6,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
 
 use super::convert::bytes;
-use super::detached;
+use super::detached_behind;
 use crate::batch::{self, Bounds, arrivals};
 use crate::codec::flashblock::{self, Arrival};
 use crate::error::Refusal;
@@ -14,7 +14,7 @@ use crate::error::Refusal;
 /// The section of raw transactions.
 #[pyfunction]
 pub fn encode_transactions(py: Python<'_>, raws: Vec<PyBackedBytes>) -> PyResult<Bound<'_, PyBytes>> {
-    let section = detached(py, || Ok(batch::encode(&raws)))?;
+    let section = detached_behind(py, || Ok(batch::encode(&raws)))?;
     Ok(PyBytes::new(py, &section))
 }
 
@@ -28,7 +28,7 @@ pub fn decode_transactions<'py>(
     max_data_bytes: usize,
 ) -> PyResult<Bound<'py, PyList>> {
     let bounds = Bounds { transaction: max_transaction_bytes, data: max_data_bytes };
-    let raws = detached(py, || Ok(batch::decode(&section, count, bounds).map_err(Refusal::malformed)?))?;
+    let raws = detached_behind(py, || Ok(batch::decode(&section, count, bounds).map_err(Refusal::malformed)?))?;
     PyList::new(py, raws.iter().map(|raw| PyBytes::new(py, raw)))
 }
 
@@ -42,7 +42,7 @@ pub fn holds_transactions(
     max_data_bytes: usize,
 ) -> PyResult<bool> {
     let bounds = Bounds { transaction: max_transaction_bytes, data: max_data_bytes };
-    detached(py, || {
+    detached_behind(py, || {
         let read = batch::decode(&section, raws.len(), bounds);
         Ok(read.is_ok_and(|read| read.iter().zip(&raws).all(|(read, raw)| read[..] == raw[..])))
     })
@@ -55,7 +55,7 @@ pub fn order_roots<'py>(
     flashblocks: Vec<(u32, usize)>,
     raws: Vec<PyBackedBytes>,
 ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-    let roots = detached(py, || {
+    let roots = detached_behind(py, || {
         let mut rest = raws.iter();
         let root = |(first, count): &(u32, usize)| {
             let hashes: Vec<_> = rest.by_ref().take(*count).map(keccak256).collect();
@@ -69,7 +69,7 @@ pub fn order_roots<'py>(
 /// The columns of arrivals.
 #[pyfunction]
 pub fn encode_arrivals(py: Python<'_>, given: Vec<Arrival>) -> PyResult<Bound<'_, PyBytes>> {
-    let columns = detached(py, || Ok(arrivals::encode(&given)))?;
+    let columns = detached_behind(py, || Ok(arrivals::encode(&given)))?;
     Ok(bytes(py, &columns))
 }
 
@@ -81,7 +81,7 @@ pub fn decode_arrivals(
     start: usize,
     count: usize,
 ) -> PyResult<(Vec<Arrival>, usize)> {
-    detached(py, || Ok(arrivals::decode(&data, start, count).map_err(Refusal::malformed)?))
+    detached_behind(py, || Ok(arrivals::decode(&data, start, count).map_err(Refusal::malformed)?))
 }
 
 /// Where the columns that begin at `start` end, if they read as exactly `given`.
@@ -92,8 +92,15 @@ pub fn holds_arrivals(
     start: usize,
     given: Vec<Arrival>,
 ) -> PyResult<Option<usize>> {
-    detached(py, || {
+    detached_behind(py, || {
         let read = arrivals::decode(&data, start, given.len());
         Ok(read.ok().filter(|(read, _)| *read == given).map(|(_, end)| end))
     })
+}
+
+/// Keccak-256 of a whole body.
+#[pyfunction]
+pub fn body_hash(py: Python<'_>, body: PyBackedBytes) -> PyResult<Bound<'_, PyBytes>> {
+    let hash = detached_behind(py, || Ok(keccak256(&body)))?;
+    Ok(bytes(py, hash.as_slice()))
 }

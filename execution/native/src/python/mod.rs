@@ -21,7 +21,7 @@ use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
-use crate::chain::aside;
+use crate::chain::{aside, behind};
 use crate::error::{Error, Result};
 
 create_exception!(rollup_sequencer_native, Refused, PyException, "The request is at fault: (reason, detail).");
@@ -63,6 +63,11 @@ fn detached_aside<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Se
     detached(py, || aside(work))
 }
 
+/// `detached` on a thread of low priority, for batches, which users do not wait for.
+fn detached_behind<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
+    detached(py, || behind(work))
+}
+
 /// Registers everything in the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
@@ -89,6 +94,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(batch::decode_transactions, module)?)?;
     module.add_function(wrap_pyfunction!(batch::holds_transactions, module)?)?;
     module.add_function(wrap_pyfunction!(batch::order_roots, module)?)?;
+    module.add_function(wrap_pyfunction!(batch::body_hash, module)?)?;
     module.add_function(wrap_pyfunction!(batch::encode_arrivals, module)?)?;
     module.add_function(wrap_pyfunction!(batch::decode_arrivals, module)?)?;
     module.add_function(wrap_pyfunction!(batch::holds_arrivals, module)?)?;
