@@ -106,6 +106,7 @@ class ChainRuntime:
         self._metrics = PayloadMetrics(registry)
         self._preconf_metrics = PreconfMetrics(registry)
         self._engine_thread = LoopThread("engine")
+        self._settling_thread = LoopThread("guard")
         self._signing_thread = ThreadPoolExecutor(1, thread_name_prefix="signing")
         self._journal_thread = LoopThread("mempool journal")
         self._read_threads = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="reads")
@@ -238,7 +239,7 @@ class ChainRuntime:
             sequence_log=stores.sequence_log,
             fence=resumed.term,
             signer=self._signer,
-            signing_thread=self._signing_thread,
+            settling_thread=self._settling_thread,
             on_opened=self._live.opened,
             on_preconfirmed=self._on_preconfirmed,
             on_sealed=self._on_sealed,
@@ -385,6 +386,7 @@ class ChainRuntime:
         """Release the threads."""
         for threads in (
             self._engine_thread,
+            self._settling_thread,
             self._signing_thread,
             self._journal_thread,
             self._verification_thread,

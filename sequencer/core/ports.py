@@ -256,8 +256,8 @@ class SequenceLog(Protocol):
     ) -> AppendResult:
         """Append ``entries`` from ``position`` on and return when all of them are durable (one sync).
 
-        ``durable`` is called once they are, in whichever thread knows it first, unless the append fails: what follows
-        need not wait for the event loop. It must be short and must not raise.
+        ``durable`` is called once they are, in whichever thread knows it first, unless the append fails, and has
+        returned when this does: what follows need not wait for the event loop. It must be short and must not raise.
 
         Idempotent by position and entry bytes. Raises ``Temporary`` when nothing was written and it may be
         tried again (no space left), ``Fatal`` when a sync failed: what is on disk is then unknown.

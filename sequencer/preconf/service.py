@@ -1,9 +1,10 @@
 """Makes decisions durable, and only then promises them (architecture D1, protocol section 1).
 
-Two stages, so that the builder goes on while signatures are made. The first appends: it is free again as soon as the
-log holds the entries durably. The second records in the guard, signs and publishes, in the same order; between the
-two is room for ``APPENDS_WAITING`` appends, and when it is full the first stage waits, and the builder for it. The
-order of duties of each flashblock never varies: check, append, wait until it is durable, record, sign, publish.
+Two stages, so that the builder goes on while promises are published. The first appends, and the thread that knows
+first that the log holds the entries durably records them in the guard and signs them there and then: from the sync to
+the signature nobody has to be woken. The second publishes, in the same order; between the two is room for
+``APPENDS_WAITING`` appends, and when it is full the first stage waits, and the builder for it. The order of duties of
+each flashblock never varies: check, append, wait until it is durable, record, sign, publish.
 """
 
 import asyncio
@@ -11,10 +12,9 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import structlog
 
@@ -30,12 +30,10 @@ from sequencer.preconf.signing import GuardedSigner
 
 log = structlog.get_logger(__name__)
 
-_T = TypeVar("_T")
-
 RETRY_S = 0.25
 """Pause before an append that found no space is tried again."""
 APPENDS_WAITING = FLASHBLOCKS_AHEAD - 2
-"""Appends that wait for their signature, each with one flashblock; one more is in the hands of either stage."""
+"""Appends that wait to be published, each with one flashblock; one more is in the hands of either stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +55,22 @@ class _Record:
 _Step: TypeAlias = PayloadAttributes | ClosedFlashblock | Block | _Record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Signing:
-    """Flashblocks on their way through the signing thread."""
+    """Flashblocks that are signed in the log's thread as soon as they are durable."""
 
     flashblocks: Sequence[Flashblock]
-    signed: "asyncio.Future[list[SignedFlashblock]]"
-    settled: "asyncio.Future[None]"
-    """Their record in the guard's file is durable."""
+    signed: Sequence[SignedFlashblock] = ()
+    failure: BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Appended:
-    """Steps whose entries are durable, the first of them at ``position``."""
+    """Steps whose entries are durable, the first of them at ``position``, and signed."""
 
     steps: Sequence[_Step]
     position: int
-    signing: _Signing | None
-    """Under way already; None without flashblocks."""
+    signing: _Signing
 
 
 class PromiseService:
@@ -86,7 +82,7 @@ class PromiseService:
         sequence_log: SequenceLog,
         fence: int,
         signer: GuardedSigner,
-        signing_thread: Executor,
+        settling_thread: Executor,
         on_opened: Callable[[PayloadAttributes], None],
         on_preconfirmed: Callable[[SignedFlashblock, ClosedFlashblock], Awaitable[None]],
         on_sealed: Callable[[LoggedSeal], Awaitable[None]],
@@ -97,7 +93,7 @@ class PromiseService:
         self._log = sequence_log
         self._fence = fence
         self._signer = signer
-        self._signing_thread = signing_thread
+        self._settling_thread = settling_thread
         self._on_opened = on_opened
         self._on_preconfirmed = on_preconfirmed
         self._on_sealed = on_sealed
@@ -112,7 +108,7 @@ class PromiseService:
 
     @property
     def idle(self) -> bool:
-        """Everything handed in is durable, and on its way to be signed and published."""
+        """Everything handed in is durable and signed, and on its way to be published."""
         return self._idle.is_set()
 
     async def wait_idle(self) -> None:
@@ -187,8 +183,7 @@ class PromiseService:
     async def _make_durable(self, steps: Sequence[_Step]) -> _Appended:
         flashblocks = [step.entry.flashblock for step in steps if isinstance(step, ClosedFlashblock)]
         self._signer.admit(flashblocks)  # before the log has them, which forgets nothing
-        loop = asyncio.get_running_loop()
-        signing = _Signing(flashblocks, loop.create_future(), loop.create_future()) if flashblocks else None
+        signing = _Signing(flashblocks)
         position = await self._append([_entry(step) for step in steps], signing)
         for step in steps:
             if isinstance(step, _Record) and not step.durable.cancelled():
@@ -201,14 +196,11 @@ class PromiseService:
             self._durable.task_done()
 
     async def _promise(self, appended: _Appended) -> None:
-        if appended.signing is None:
-            await self._pass_on(appended, [])
-            return
-        signed = await appended.signing.signed
-        try:
-            await self._pass_on(appended, signed)
-        finally:
-            await appended.signing.settled
+        if appended.signing.failure is not None:
+            raise appended.signing.failure
+        await self._pass_on(appended, appended.signing.signed)
+        if appended.signing.signed:
+            await asyncio.get_running_loop().run_in_executor(self._settling_thread, self._settle)
 
     async def _pass_on(self, appended: _Appended, signed: Sequence[SignedFlashblock]) -> None:
         """Publish what is signed, and hand sealed blocks on, in order."""
@@ -219,10 +211,10 @@ class PromiseService:
             elif isinstance(step, Block):
                 await self._on_sealed(LoggedSeal(step, position))
 
-    async def _append(self, entries: Sequence[Entry], signing: _Signing | None) -> int:
-        """Durable when this returns, and being signed; the position of the first."""
+    async def _append(self, entries: Sequence[Entry], signing: _Signing) -> int:
+        """Durable and signed when this returns; the position of the first."""
         first = self._log.next_position
-        durable = partial(self._begin, signing) if signing is not None else None
+        durable = partial(self._sign, signing) if signing.flashblocks else None
         stalled = False
         while True:
             started = time.perf_counter()
@@ -247,23 +239,16 @@ class PromiseService:
         self._metrics.stalled.set(now)
         self._on_stalled(now)
 
-    def _begin(self, signing: _Signing) -> None:
-        """The log holds the flashblocks: called in a thread of its own, so that nobody waits for the event loop."""
-        with suppress(RuntimeError):  # the process ends, and the next one will sign them
-            self._signing_thread.submit(self._sign_and_settle, signing)
-
-    def _sign_and_settle(self, signing: _Signing) -> None:
-        """In the signing thread: the signatures leave it before the guard's file is synced."""
-        _hand_over(signing.signed, partial(self._timed_sign, signing.flashblocks))
-        _hand_over(signing.settled, self._timed_settle)
-
-    def _timed_sign(self, flashblocks: Sequence[Flashblock]) -> list[SignedFlashblock]:
+    def _sign(self, signing: _Signing) -> None:
+        """The log holds the flashblocks: called in the thread that knows it, before it tells anybody."""
         started = time.thread_time()
-        signed = self._signer.sign(flashblocks)
+        try:
+            signing.signed = self._signer.sign(signing.flashblocks)
+        except BaseException as error:  # noqa: BLE001 - raised where it would have been published
+            signing.failure = error
         self._metrics.signing_seconds.inc(time.thread_time() - started)
-        return signed
 
-    def _timed_settle(self) -> None:
+    def _settle(self) -> None:
         started = time.perf_counter()
         self._signer.settle()
         self._metrics.guard_seconds.observe(time.perf_counter() - started)
@@ -274,22 +259,6 @@ class PromiseService:
         self._metrics.flashblocks.inc()
         self._metrics.promises.inc(len(closed.taken))
         self._metrics.latency.observe_ms([arrival.age_ms + since_closed_ms for arrival in closed.entry.arrivals])
-
-
-def _hand_over(future: "asyncio.Future[_T]", work: Callable[[], _T]) -> None:
-    """What comes of ``work``, from another thread to the event loop."""
-    try:
-        outcome: tuple[Callable[..., None], object] = future.set_result, work()
-    except BaseException as error:  # noqa: BLE001 - whoever waits for it is told
-        outcome = future.set_exception, error
-    future.get_loop().call_soon_threadsafe(_set, future, *outcome)
-
-
-def _set(future: "asyncio.Future[_T]", give: Callable[..., None], what: object) -> None:
-    if not future.done():
-        give(what)
-    if not future.cancelled():
-        future.exception()  # counts as seen: in a process that ends already nobody waits for it
 
 
 def _entry(step: _Step) -> Entry:
