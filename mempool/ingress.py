@@ -51,6 +51,8 @@ class Submission:
     sequence: int | None = None
     executable_only: bool = False
     """Refuse it rather than let it wait for an earlier nonce."""
+    until_promised: bool = False
+    """Whoever sent it goes on to wait for its promise: the journal need not have it first."""
 
     def answer(self, answer: Answer) -> None:
         """Answer, if anyone waits."""

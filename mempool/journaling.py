@@ -1,7 +1,8 @@
 """Writes accepted transactions to the journal, many at a time and beside the event loop.
 
 A transaction is answered once it is written, so whatever a user was told was accepted survives ``kill -9``.
-Building does not wait for it: who waits for a pre-confirmation loses nothing.
+Building does not wait for it. Who waits for a pre-confirmation is told nothing before the sequence log has the
+transaction, so it is written here only if that takes long.
 """
 
 import asyncio
@@ -19,17 +20,21 @@ from sequencer.core.transaction import PooledTransaction
 
 _log = structlog.get_logger()
 
+_PROMISE_S: Final = 0.05
+"""What is promised sooner than this never needs the journal."""
 _GROWTH: Final = 2
 """The file is written anew when it is this many times as large as what the pool holds, and the limit."""
 
 
 class JournalWriter:
-    """One coroutine that writes, on ``thread`` or any. ``contents`` and ``live_bytes`` tell what the pool holds."""
+    """One coroutine that writes, on ``thread`` or any. ``contents``, ``waits`` and ``live_bytes`` tell what the pool
+    holds, ``waits`` of one transaction whether it is still without its place in the log."""
 
     def __init__(
         self,
         journal: Journal,
         contents: Callable[[], list[PooledTransaction]],
+        waits: Callable[[PooledTransaction], bool],
         live_bytes: Callable[[], int],
         limit_bytes: int,
         metrics: MempoolMetrics,
@@ -37,11 +42,15 @@ class JournalWriter:
     ) -> None:
         self._journal = journal
         self._contents = contents
+        self._waits = waits
         self._live_bytes = live_bytes
         self._limit_bytes = limit_bytes
         self._metrics = metrics
         self._thread = thread
         self._waiting: list[tuple[PooledTransaction, Submission]] = []
+        self._unhurried: list[tuple[PooledTransaction, Submission]] = []
+        self._older: list[tuple[PooledTransaction, Submission]] = []
+        """Of the unhurried those that were there when the time began to run."""
         self._work = asyncio.Event()
         self._copying: asyncio.Task[bool] | None = None
 
@@ -61,6 +70,20 @@ class JournalWriter:
         self._waiting += accepted
         self._work.set()
 
+    def add_unhurried(self, accepted: Iterable[tuple[PooledTransaction, Submission]]) -> None:
+        """Write those of them that still wait in a while; they are answered already."""
+        if not self._unhurried and not self._older:
+            asyncio.get_running_loop().call_later(_PROMISE_S, self._hurry)
+        self._unhurried += accepted
+
+    def _hurry(self) -> None:
+        waiting = [item for item in self._older if self._waits(item[0])]
+        self._older, self._unhurried = self._unhurried, []
+        if self._older:
+            asyncio.get_running_loop().call_later(_PROMISE_S, self._hurry)
+        if waiting:
+            self.add(waiting)
+
     async def run(self) -> None:
         """Write until cancelled; what waits then is written and answered before this returns."""
         try:
@@ -72,7 +95,8 @@ class JournalWriter:
                         await self._write()
                     await self._keep_small(tasks)
         finally:
-            batch, self._waiting = self._waiting, []
+            batch = [*self._waiting, *self._older, *self._unhurried]
+            self._waiting, self._older, self._unhurried = [], [], []
             await asyncio.to_thread(self._finish, [pooled for pooled, _ in batch])
             _answer(batch)
 

@@ -77,7 +77,13 @@ class Mempool:
         self._included: OrderedDict[Hash32, Arrival] = OrderedDict()
         self._journal = (
             JournalWriter(
-                journal, self.pool.contents, self._journal_bytes, config.journal_size_bytes, metrics, journal_thread
+                journal,
+                self.pool.contents,
+                self._waits,
+                self._journal_bytes,
+                config.journal_size_bytes,
+                metrics,
+                journal_thread,
             )
             if journal
             else None
@@ -89,18 +95,25 @@ class Mempool:
         self._ready = asyncio.Event()
         self._unwritten: list[tuple[PooledTransaction, Submission]] = []
         """What entered since the last ``_publish`` and is not in the journal yet."""
+        self._unhurried: list[tuple[PooledTransaction, Submission]] = []
+        """Of that what is answered before the journal has it."""
         self.on_pooled: Callable[[Sequence[PooledTransaction], bool], None] = _ignore
         self.on_dropped: Callable[[PooledTransaction, Reason], None] = _ignore
 
     # ---------------------------------------------------------------------------------------------- entry
 
-    async def submit(self, raw: bytes, origin: int = ORIGIN_RPC, *, executable_only: bool = False) -> PooledTransaction:
-        """Hand a raw transaction in and wait until it is in the pool.
+    async def submit(
+        self, raw: bytes, origin: int = ORIGIN_RPC, *, executable_only: bool = False, until_promised: bool = False
+    ) -> PooledTransaction:
+        """Hand a raw transaction in and wait until it is in the pool, and unless ``until_promised``, which says that
+        the caller tells nobody before it is promised, in the journal.
 
         Raises ``Rejected``, at once when too many wait; ``NonceGap`` for one that would have to wait for an earlier
         nonce, if ``executable_only``; ``Temporary`` when the state cannot be read now.
         """
-        (answer,) = await self.submit_all([raw], [keccak256(raw)], origin, executable_only=executable_only)
+        (answer,) = await self.submit_all(
+            [raw], [keccak256(raw)], origin, executable_only=executable_only, until_promised=until_promised
+        )
         if isinstance(answer, SequencerError):
             raise answer
         return answer
@@ -112,6 +125,7 @@ class Mempool:
         origin: int = ORIGIN_RPC,
         *,
         executable_only: bool = False,
+        until_promised: bool = False,
     ) -> list[Answer]:
         """Hand raw transactions in, whose keccak256 are ``hashes``, and wait until each is in the pool or refused.
         One answer for each, in order: errors are those of ``submit``, returned."""
@@ -123,7 +137,9 @@ class Mempool:
             try:
                 self._check_unread(raw, raw_hash, rules)
                 self._ingress.offer(
-                    Submission(raw, raw_hash, origin, received_ms, answers, place, None, executable_only)
+                    Submission(
+                        raw, raw_hash, origin, received_ms, answers, place, None, executable_only, until_promised
+                    )
                 )
             except Rejected as refusal:
                 self._metrics.refused.labels(refusal.reason).inc()
@@ -398,9 +414,13 @@ class Mempool:
         )
         self._drops.forget(submission.hash)
         if self._journal is not None and submission.sequence is None:
-            self._unwritten.append((pooled, submission))
+            (self._unhurried if submission.until_promised else self._unwritten).append((pooled, submission))
         else:
             submission.answer(pooled)
+
+    def _waits(self, pooled: PooledTransaction) -> bool:
+        """It is not in the sequence log, nor dropped."""
+        return self.pool.get(pooled.transaction.hash) is not None
 
     def _journal_bytes(self) -> int:
         """What a journal of the pool's contents would take."""
@@ -455,6 +475,11 @@ class Mempool:
         if self._unwritten and self._journal is not None:
             unwritten, self._unwritten = self._unwritten, []
             self._journal.add(unwritten)  # after the builder is woken, which has the longer way to go
+        if self._unhurried and self._journal is not None:
+            unhurried, self._unhurried = self._unhurried, []
+            self._journal.add_unhurried(unhurried)
+            for pooled, submission in unhurried:
+                submission.answer(pooled)
 
 
 def _recover(recovery: SenderRecovery, raws: Sequence[bytes], rules: EntryRules) -> list[_Recovered | Rejected]:

@@ -94,6 +94,12 @@ ACCOUNTS_READ_AT_ONCE = 256
 INLINE_GAS = 100_000
 """Gas that such an engine may execute on the event loop, within a millisecond at the worst."""
 
+ANSWERED_FIRST = 16
+"""A flashblock of so few transactions lets the answers go out before its housekeeping is done."""
+TURNS_OF_AN_ANSWER = 2
+"""Turns of the event loop from a promise that is there to its bytes on the way: whoever waited for it writes in the
+first, and the loop sends what was written at the end of it."""
+
 
 class ChainRuntime:
     """The stages of one chain. ``start`` recovers, ``run`` serves, ``drain`` stops in order."""
@@ -471,22 +477,28 @@ class ChainRuntime:
     async def _on_preconfirmed(self, signed: SignedFlashblock, closed: ClosedFlashblock) -> None:
         """A flashblock is durable and signed: tell those who wait, then everyone, then the pool."""
         published = self._live.preconfirmed(signed, closed)
-        if len(self._waiters):
-            self._answer_waiters(published)
+        answered = len(self._waiters) and self._answer_waiters(published)
         self._events.publish(published)
+        if answered and len(closed.taken) <= ANSWERED_FIRST:
+            for _ in range(TURNS_OF_AN_ANSWER):
+                await asyncio.sleep(0)
         self._ordering.decided(closed.entry)
         self._statuses.preconfirmed(signed.flashblock)
         held = self.pool.held_addresses(closed.taken)
         accounts = dict(zip(held, await self._pending_accounts(held), strict=True)) if held else {}
         self.pool.included(closed.taken, accounts)
 
-    def _answer_waiters(self, published: FlashblockPublished) -> None:
+    def _answer_waiters(self, published: FlashblockPublished) -> int:
+        """How many of its transactions somebody waited for."""
+        answered = 0
         for inclusion in published.inclusions:
             transaction_hash = inclusion.transaction.hash
             if transaction_hash in self._waiters:
                 promise = self._live.preconfirmation(transaction_hash)
                 if promise is not None:
                     self._waiters.resolve(transaction_hash, Preconfirmed(inclusion, promise))
+                    answered += 1
+        return answered
 
     async def _on_sealed(self, sealed: LoggedSeal) -> None:
         self._retention.sealed(sealed.block.header.number, sealed.position)

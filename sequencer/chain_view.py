@@ -142,9 +142,10 @@ class ChainView:
         pooled = self._pool.get(transaction_hash)
         return pooled.transaction if pooled else None
 
-    async def submit(self, raw: bytes, *, executable_only: bool = False) -> Hash32:
+    async def submit(self, raw: bytes, *, executable_only: bool = False, until_promised: bool = False) -> Hash32:
         """Into the pool."""
-        return (await self._pool.submit(raw, executable_only=executable_only)).transaction.hash
+        pooled = await self._pool.submit(raw, executable_only=executable_only, until_promised=until_promised)
+        return pooled.transaction.hash
 
     async def submit_all(self, raws: Sequence[bytes], hashes: Sequence[Hash32]) -> Sequence[SequencerError | None]:
         """Into the pool, all of them."""

@@ -126,8 +126,10 @@ class PromiseService:
         self._on_opened(attributes)
 
     async def closed(self, flashblock: ClosedFlashblock) -> None:
-        """A flashblock to promise."""
+        """A flashblock to promise. The append stage has its turn before this returns, so that the disk is at work while
+        the builder looks for more."""
         self._hand_in(flashblock)
+        await asyncio.sleep(0)
 
     async def sealed(self, block: Block) -> None:
         """A block is complete. Waits while the block before it is still on its way, which bounds the queue."""

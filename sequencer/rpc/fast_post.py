@@ -39,7 +39,7 @@ _ELSEWHERE: Final = frozenset(
     (b"transfer-encoding", b"content-encoding", b"expect", b"connection", b"upgrade", b"sec-websocket-key")
 )
 """Headers that change how the body is read or what becomes of the connection."""
-_SEND: Final = SEND.encode()
+_SEND: Final = f'"{SEND}"'.encode()
 _KEEP_ALIVE: Final = b"keep-alive"
 _NO_CONTENT: Final = b"HTTP/1.1 204 No Content\r\n"
 _OK: Final = b"HTTP/1.1 200 OK\r\n"

@@ -123,7 +123,7 @@ class MemoryBackend:
         """A waiting transaction."""
         return self.pool.get(transaction_hash)
 
-    async def submit(self, raw: bytes, *, executable_only: bool = False) -> Hash32:
+    async def submit(self, raw: bytes, *, executable_only: bool = False, until_promised: bool = False) -> Hash32:
         """Decode, recover, and keep."""
         await asyncio.sleep(0)
         if self.refusal is not None:

@@ -1,7 +1,7 @@
 """``eth_sendRawTransaction`` and its waiting sister (EIP-7966)."""
 
 from sequencer.core.encoding import data
-from sequencer.core.errors import NonceGap, Reason, Rejected, Temporary
+from sequencer.core.errors import NonceGap, Reason, Rejected, SequencerError, Temporary
 from sequencer.core.keccak import keccak256
 from sequencer.core.types import Hash32
 from sequencer.rpc import params
@@ -26,20 +26,12 @@ async def send_raw_transaction_sync(chain: ServedChain, raw: bytes, timeout_ms: 
     Errors 4 (not in time), 5 (the node is not ready) and 6 (nonce gap; not admitted).
     """
     transaction_hash = keccak256(raw)
-    answer = _promised(chain, transaction_hash)
-    if answer is not None:
-        return answer
     try:
-        await chain.backend.submit(raw, executable_only=True)
-    except NonceGap as gap:
-        raise RpcError(Errors.SYNC_NONCE_GAP, str(gap), hex(gap.expected)) from None
-    except Rejected as error:
-        if error.reason is not Reason.ALREADY_KNOWN:
-            raise
-    except Temporary as error:
-        raise RpcError(
-            Errors.SYNC_NOT_READY, f"{Errors.SYNC_NOT_READY.text}: {error}", data(transaction_hash)
-        ) from None
+        await chain.backend.submit(raw, executable_only=True, until_promised=True)
+    except SequencerError as error:
+        if answer := _promised(chain, transaction_hash):
+            return answer
+        _explain(error, transaction_hash)
     seconds = _timeout_ms(chain, timeout_ms) / 1000
     try:
         promised = await chain.backend.wait_preconfirmed(transaction_hash, seconds)
@@ -47,6 +39,17 @@ async def send_raw_transaction_sync(chain: ServedChain, raw: bytes, timeout_ms: 
         message = Errors.SYNC_TIMEOUT.text.format(timeout=f"{seconds:g}s")
         raise RpcError(Errors.SYNC_TIMEOUT, message, data(transaction_hash)) from None
     return {**receipt(promised.inclusion), "preconfirmation": preconfirmation(promised.preconfirmation)}
+
+
+def _explain(error: SequencerError, transaction_hash: Hash32) -> None:
+    """Raises what the sender is told of a refusal. Being known already is none."""
+    if isinstance(error, NonceGap):
+        raise RpcError(Errors.SYNC_NONCE_GAP, str(error), hex(error.expected)) from None
+    if isinstance(error, Temporary):
+        message = f"{Errors.SYNC_NOT_READY.text}: {error}"
+        raise RpcError(Errors.SYNC_NOT_READY, message, data(transaction_hash)) from None
+    if not (isinstance(error, Rejected) and error.reason is Reason.ALREADY_KNOWN):
+        raise error
 
 
 def _promised(chain: ServedChain, transaction_hash: Hash32) -> Json | None:

@@ -92,6 +92,34 @@ async def test_an_answer_means_that_it_is_written(tmp_path: Path) -> None:
         assert all(raw in content for raw in raws)
 
 
+async def test_who_waits_for_a_promise_is_written_only_if_that_takes_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(Process(tmp_path / "journal")) as process:
+        loop, written, append = asyncio.get_running_loop(), asyncio.Event(), process.journal.append
+
+        def noticed(batch: list[PooledTransaction]) -> None:
+            append(batch)
+            loop.call_soon_threadsafe(written.set)
+
+        monkeypatch.setattr(process.journal, "append", noticed)
+        promised, waiting = signed(1), signed(2)
+        pooled = await process.pool.submit(promised, until_promised=True)
+        process.pool.stage([pooled])
+        process.pool.included([pooled], {})
+        await process.pool.submit(waiting, until_promised=True)
+        await written.wait()
+        content = (tmp_path / "journal").read_bytes()
+        assert waiting in content
+        assert promised not in content
+
+
+async def test_who_waits_for_a_promise_when_the_node_stops_is_written(tmp_path: Path) -> None:
+    async with running(Process(tmp_path / "journal")) as process:
+        await process.pool.submit(signed(1), until_promised=True)
+    assert signed(1) in (tmp_path / "journal").read_bytes()
+
+
 async def test_the_rules_of_today_decide_who_comes_back(tmp_path: Path) -> None:
     async with running(Process(tmp_path / "journal")) as first:
         for key, nonce in ((1, 0), (2, 0), (3, 0)):

@@ -313,7 +313,7 @@ async def test_sync_send_answers_receipt_and_promise() -> None:
     transaction = signed(8)
     admit = backend.submit
 
-    async def submit(raw: bytes, *, executable_only: bool = False) -> Hash32:
+    async def submit(raw: bytes, **_: bool) -> Hash32:
         admitted = await admit(raw)
         assert backend.open is not None
         backend.open = replace(
@@ -385,7 +385,7 @@ async def test_sync_send_waits_for_what_is_known_already() -> None:
     backend.account_views[USER] = AccountView(8, 10**18, EMPTY_HASH)
     known = Rejected(Reason.ALREADY_KNOWN)
 
-    async def submit(raw: bytes, *, executable_only: bool = False) -> Hash32:
+    async def submit(raw: bytes, **_: bool) -> Hash32:
         raise known
 
     backend.submit = submit  # type: ignore[method-assign]
