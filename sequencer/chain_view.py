@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from itertools import islice
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from mempool.service import Mempool
 from sequencer.channel import Broadcast, Subscription
@@ -20,7 +20,7 @@ from sequencer.core.eip712 import Domain
 from sequencer.core.errors import Fatal, Rejected, SequencerError
 from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
 from sequencer.core.heads import Heads
-from sequencer.core.inspection import AccountProof, Inspection
+from sequencer.core.inspection import Ability, AccountProof, Inspection, abilities
 from sequencer.core.plain_reads import PlainReader
 from sequencer.core.ports import ExecutionEngine, FlashblockCodec, StateAt
 from sequencer.core.simulation import SimulatedBlock, Simulation
@@ -91,7 +91,7 @@ class ChainView:
         self._log_index = log_index
         self._pool = pool
         self._engine = engine
-        self._inspection = engine if isinstance(engine, Inspection) else None
+        self.abilities: frozenset[Ability] = abilities(engine)
         self.plain_reader = engine if isinstance(engine, PlainReader) else None
         self._read_threads = read_threads
         self._events = events
@@ -197,32 +197,27 @@ class ChainView:
         """``eth_estimateGas``."""
         return await self._read(self._engine.estimate, request, at, gas_cap, deadline_s)
 
-    @property
-    def inspects(self) -> bool:
-        """Whether the engine looks into executions."""
-        return self._inspection is not None
-
     async def proof(self, address: Address, slots: Sequence[Hash32], number: int) -> AccountProof:
         """``eth_getProof``."""
-        return await self._read(self._inspecting().proof, address, slots, number)
+        return await self._read(self._able(Ability.STATE_PROOFS).proof, address, slots, number)
 
     async def create_access_list(
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
     ) -> tuple[tuple[AccessListEntry, ...], CallResult]:
         """``eth_createAccessList``."""
-        return await self._read(self._inspecting().create_access_list, request, at, gas_cap, deadline_s)
+        return await self._read(self._able(Ability.ACCESS_LISTS).create_access_list, request, at, gas_cap, deadline_s)
 
     async def simulate(
         self, simulation: Simulation, at: StateAt, gas_cap: int, deadline_s: float
     ) -> list[SimulatedBlock]:
         """``eth_simulateV1``."""
-        return await self._read(self._inspecting().simulate, simulation, at, gas_cap, deadline_s)
+        return await self._read(self._able(Ability.SIMULATIONS).simulate, simulation, at, gas_cap, deadline_s)
 
     async def trace_call(
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float, options: Mapping[str, object]
     ) -> str:
         """``debug_traceCall``."""
-        return await self._read(self._inspecting().trace_call, request, at, gas_cap, deadline_s, options)
+        return await self._read(self._able(Ability.TRACES).trace_call, request, at, gas_cap, deadline_s, options)
 
     async def trace_transactions(
         self,
@@ -233,13 +228,14 @@ class ChainView:
         options: Mapping[str, object],
     ) -> list[str]:
         """``debug_traceTransaction`` and its kin."""
-        trace = self._inspecting().trace_transactions
+        trace = self._able(Ability.TRACES).trace_transactions
         return await self._read(trace, number, transactions, wanted, deadline_s, options)
 
-    def _inspecting(self) -> Inspection:
-        if self._inspection is None:
-            raise Fatal(f"the {self._engine.name} engine does not look into executions")
-        return self._inspection
+    def _able(self, ability: Ability) -> Inspection:
+        """The engine, for what it is able to."""
+        if ability not in self.abilities:
+            raise Fatal(f"the {self._engine.name} engine offers no {ability.value}")
+        return cast("Inspection", self._engine)
 
     async def logs(
         self,

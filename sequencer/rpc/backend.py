@@ -14,7 +14,7 @@ from sequencer.core.chain_spec import ChainSpec
 from sequencer.core.errors import SequencerError
 from sequencer.core.flashblock import Preconfirmation
 from sequencer.core.heads import Heads
-from sequencer.core.inspection import AccountProof
+from sequencer.core.inspection import Ability, AccountProof
 from sequencer.core.plain_reads import PlainReader
 from sequencer.core.ports import StateAt
 from sequencer.core.simulation import SimulatedBlock, Simulation
@@ -107,10 +107,10 @@ class Backend(Protocol):
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
     ) -> int | CallResult: ...
 
-    # Looking into executions; only to be called with an engine that ``inspects``.
+    # Looking into executions; each only to be called with an engine that has this ability.
     @property
-    def inspects(self) -> bool:
-        """The engine offers ``Inspection``."""
+    def abilities(self) -> frozenset[Ability]:
+        """What the engine offers of ``core.inspection``."""
         ...
 
     async def proof(self, address: Address, slots: Sequence[Hash32], number: int) -> AccountProof: ...

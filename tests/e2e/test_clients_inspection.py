@@ -1,4 +1,4 @@
-"""Proofs, access lists and traces of a real chain, with the engine that offers them."""
+"""Proofs, access lists and traces of a real chain, with every engine that offers them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,19 +10,19 @@ from trie import HexaryTrie
 from execution.selection import native_is_installed
 from sequencer.core import rlp
 from sequencer.core.keccak import keccak256
-from tests.devnet import Devnet, running
+from tests.devnet import Devnet, RpcFailure, running
 
 TRANSFER = bytes.fromhex("a9059cbb")
 TO = bytes(12) + b"\x07" * 20
 BALANCE_SLOT = "0x" + keccak256(TO + bytes(32)).hex()
 
 
-@pytest.fixture(scope="module")
-def inspecting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
-    if not native_is_installed():
+@pytest.fixture(scope="module", params=["reference", "native"])
+def inspecting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
+    if request.param == "native" and not native_is_installed():
         pytest.skip("the native engine is not built here")
-    with running(tmp_path_factory.mktemp("devnet") / "node", engine="native") as node:
-        assert "eth_getProof" in node.rpc("sequencer_capabilities")["methods"]
+    with running(tmp_path_factory.mktemp("devnet") / "node", engine=request.param) as node:
+        assert {"eth_getProof", "eth_createAccessList"} <= set(node.rpc("sequencer_capabilities")["methods"])
         yield node
 
 
@@ -69,6 +69,10 @@ def test_an_access_list_makes_the_call_cheaper_or_says_what_it_costs(
 
 def test_traces_tell_what_the_receipt_tells(inspecting: Devnet, transfer: dict[str, Any]) -> None:
     transaction_hash, number = transfer["transactionHash"], transfer["blockNumber"]
+    if inspecting.info["engine"] == "reference":
+        with pytest.raises(RpcFailure, match="-32601: the method debug_traceTransaction does not exist/is not availab"):
+            inspecting.rpc("debug_traceTransaction", transaction_hash)
+        return
     calls = inspecting.rpc("debug_traceTransaction", transaction_hash, {"tracer": "callTracer"})
     assert (calls["from"], calls["to"], calls["gasUsed"]) == (transfer["from"], transfer["to"], transfer["gasUsed"])
     steps = inspecting.rpc("debug_traceTransaction", transaction_hash)

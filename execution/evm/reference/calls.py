@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from execution.evm.reference import halts, transition
 from execution.evm.reference.rules import Rules
@@ -16,6 +16,9 @@ _ERROR_RATIO: Final = 0.015
 """How far an estimate may lie above the least gas that suffices (geth's ``estimateGasErrorRatio``)."""
 
 
+_W = TypeVar("_W", bound=World)
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a call runs in: a state, the block around it, and the rules of that block."""
@@ -27,8 +30,7 @@ class Surroundings:
 
 def call(request: CallRequest, around: Surroundings, gas_cap: int) -> CallResult:
     """Execute and keep nothing. Raises ``Rejected`` as geth's ``eth_call`` does."""
-    limit = gas_cap if request.gas_limit is None else min(request.gas_limit, gas_cap)
-    return _result(_execute(request, around, limit))
+    return result_of(execute_in(new_world(World, request, around), request, around, gas_limit(request, gas_cap)))
 
 
 def estimate(request: CallRequest, around: Surroundings, gas_cap: int) -> int | CallResult:
@@ -41,7 +43,7 @@ def estimate(request: CallRequest, around: Surroundings, gas_cap: int) -> int | 
 
     def attempt(limit: int) -> Execution | None:
         try:
-            return _execute(request, around, limit)
+            return execute_in(new_world(World, request, around), request, around, limit)
         except Rejected as refusal:
             if refusal.reason in (Reason.INTRINSIC_GAS, Reason.FLOOR_DATA_GAS):
                 return None
@@ -52,14 +54,14 @@ def estimate(request: CallRequest, around: Surroundings, gas_cap: int) -> int | 
         return done is not None and done.succeeded
 
     to = request.to
-    is_transfer = not request.data and to is not None and not _world(request, around).get_code(to)
+    is_transfer = not request.data and to is not None and not new_world(World, request, around).get_code(to)
     if is_transfer and suffices(TRANSACTION_GAS):
         return TRANSACTION_GAS
     first = attempt(high)
     if first is None or first.halt == halts.OUT_OF_GAS:
         return CallResult(b"", high, halt=f"gas required exceeds allowance ({high})")
     if not first.succeeded:
-        return _result(first)
+        return result_of(first)
     likely = (first.gas_used + first.gas_refunded + CALL_STIPEND) * 64 // 63
     return _search(suffices, first.gas_used - 1, high, likely)
 
@@ -86,7 +88,7 @@ def _highest_limit(request: CallRequest, around: Surroundings, gas_cap: int) -> 
     high = asked if asked is not None and asked >= TRANSACTION_GAS else around.context.gas_limit
     _, fee_cap = _fees(request)
     if fee_cap:
-        balance = _world(request, around).get_balance(request.sender)
+        balance = new_world(World, request, around).get_balance(request.sender)
         if request.value > balance:
             sender = transition.checksum(request.sender)
             raise Rejected(Reason.INSUFFICIENT_FUNDS, f"address {sender} have {balance} want {request.value}")
@@ -94,9 +96,14 @@ def _highest_limit(request: CallRequest, around: Surroundings, gas_cap: int) -> 
     return min(high, gas_cap)
 
 
-def _execute(request: CallRequest, around: Surroundings, gas_limit: int) -> Execution:
+def gas_limit(request: CallRequest, gas_cap: int) -> int:
+    """What a call runs with: the limit it asks for, and no more than the node grants."""
+    return gas_cap if request.gas_limit is None else min(request.gas_limit, gas_cap)
+
+
+def execute_in(world: World, request: CallRequest, around: Surroundings, limit: int) -> Execution:
+    """One run with this gas limit in a fresh ``world``. Raises ``Rejected``."""
     tip, fee_cap = _fees(request)
-    world = _world(request, around)
     prepared = Call(
         type=4 if request.authorizations else 2,
         chain_id=None,
@@ -104,7 +111,7 @@ def _execute(request: CallRequest, around: Surroundings, gas_limit: int) -> Exec
         nonce=world.get_nonce(request.sender),
         max_priority_fee_per_gas=tip,
         max_fee_per_gas=fee_cap,
-        gas_limit=gas_limit,
+        gas_limit=limit,
         to=request.to,
         value=request.value,
         data=request.data,
@@ -123,10 +130,10 @@ def _fees(request: CallRequest) -> tuple[int, int]:
     return request.max_priority_fee_per_gas or 0, request.max_fee_per_gas or 0
 
 
-def _world(request: CallRequest, around: Surroundings) -> World:
+def new_world(kind: type[_W], request: CallRequest, around: Surroundings) -> _W:
     """A fresh world with the overrides in it. Without a price there is no base fee either, as in geth."""
     context = _context(request, around.context)
-    world = World(around.source, context, around.rules.precompiles)
+    world = kind(around.source, context, around.rules.precompiles)
     world.blocks_below = around.context.block_number
     world.moved_precompiles = _moved_precompiles(request.overrides, around.rules.precompiles)
     for address, override in request.overrides.items():
@@ -192,5 +199,6 @@ def _as_integers(slots: Mapping[Hash32, Hash32]) -> dict[int, int]:
     return {int.from_bytes(slot, "big"): int.from_bytes(value, "big") for slot, value in slots.items()}
 
 
-def _result(done: Execution) -> CallResult:
+def result_of(done: Execution) -> CallResult:
+    """What the caller is told."""
     return CallResult(done.output, done.gas_used, done.reverted, done.halt, done.logs if done.succeeded else ())

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from execution.evm.reference.process import BACKGROUND_NICE, ExecutionProcess
 from execution.evm.reference.read_pool import ReadPool
@@ -12,10 +13,14 @@ from sequencer.core.block import Block, Header, PayloadAttributes
 from sequencer.core.calls import AccountView, CallRequest, CallResult
 from sequencer.core.errors import Fatal, Rejected
 from sequencer.core.genesis import Genesis
+from sequencer.core.inspection import AccountProof, SlotProof
 from sequencer.core.ports import StateAt
 from sequencer.core.receipt import ExecutedOutcome, Outcome
-from sequencer.core.transaction import Transaction
+from sequencer.core.transaction import AccessListEntry, Transaction
 from sequencer.core.types import Address, Hash32
+
+_SLOTS_AT_ONCE: Final = 64
+"""Of a proof: a few milliseconds of the thread that answers all reads."""
 
 
 @dataclass(slots=True)
@@ -27,9 +32,9 @@ class _OpenBlock:
 
 
 class ReferenceEngine:
-    """``ExecutionEngine`` on py-evm. Starts its processes at once, and first waits for them in ``open``.
+    """``ExecutionEngine`` on py-evm, with ``StateProofs`` and ``AccessLists``.
 
-    With ``background`` its processes make way for others.
+    Starts its processes at once, and first waits for them in ``open``. With ``background`` they make way for others.
     """
 
     name = "reference"
@@ -132,6 +137,28 @@ class ReferenceEngine:
     def estimate(self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float) -> int | CallResult:
         result: int | CallResult = self._pool.ask(deadline_s, "estimate", portable(request), at, gas_cap)
         return result
+
+    # ----------------------------------------------------------------- looking into executions
+
+    def proof(self, address: Address, slots: Sequence[Hash32], number: int) -> AccountProof:
+        """The proof in the state after block ``number``; every state is kept. Some slots at a time, so that other
+        reads get their turn between."""
+        account, nodes = self._process.reads.ask("account_proof", address, number)
+        proven: list[SlotProof] = []
+        for start in range(0, len(slots), _SLOTS_AT_ONCE):
+            some = list(slots[start : start + _SLOTS_AT_ONCE])
+            answers = self._process.reads.ask("slot_proofs", account.storage_root, some)
+            proven += (SlotProof(slot, value, tuple(path)) for slot, (value, path) in zip(some, answers, strict=True))
+        root, code_hash = Hash32(account.storage_root), Hash32(account.code_hash)
+        return AccountProof(account.nonce, account.balance, root, code_hash, tuple(nodes), tuple(proven))
+
+    def create_access_list(
+        self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
+    ) -> tuple[tuple[AccessListEntry, ...], CallResult]:
+        """What the call touches, without sender, recipient and precompiles, and the result with that list in place."""
+        found: tuple[tuple[AccessListEntry, ...], CallResult]
+        found = self._pool.ask(deadline_s, "create_access_list", portable(request), at, gas_cap)
+        return found
 
     def close(self) -> None:
         self._pool.close()

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from execution.evm.reference import calls
+from execution.evm.reference import access_list, calls
 from execution.evm.reference.calls import Surroundings
 from execution.evm.reference.chain_state import ReadPoint
 from execution.evm.reference.rules import RULES
 from execution.evm.reference.wire import serve_one, value_of
 from execution.evm.reference.world import Account
-from sequencer.core.calls import CallRequest, CallResult
+from sequencer.core.calls import CallRequest
 from sequencer.core.ports import StateAt
 from sequencer.core.types import Hash32
 
@@ -74,13 +74,13 @@ class RemoteState:
 
 
 class ReadWorker:
-    """Answers ``call`` and ``estimate``."""
+    """Answers ``call``, ``estimate`` and ``create_access_list``."""
 
     def __init__(self, state: "Connection[Any, Any]") -> None:
         self._state = state
         self._memory = _Memory()
 
-    def handle(self, method: str, request: CallRequest, at: StateAt, gas_cap: int) -> int | CallResult:
+    def handle(self, method: str, request: CallRequest, at: StateAt, gas_cap: int) -> object:
         """One request of the parent."""
         timestamp = None if request.block is None else request.block.timestamp
         self._state.send(("read_point", at, timestamp))
@@ -89,9 +89,10 @@ class ReadWorker:
             self._memory.root = point.root
             self._memory.accounts.clear()
         around = Surroundings(RemoteState(self._state, point.root, self._memory), point.context, RULES[point.fork])
-        if method == "estimate":
-            return calls.estimate(request, around, gas_cap)
-        return calls.call(request, around, gas_cap)
+        return _METHODS[method](request, around, gas_cap)
+
+
+_METHODS: Final = {"call": calls.call, "estimate": calls.estimate, "create_access_list": access_list.create}
 
 
 def run(requests: "Connection[Any, Any]", state: "Connection[Any, Any]") -> None:

@@ -30,6 +30,14 @@ class StateTries:
         """The value in the storage trie with this root."""
         return value_of(self._trie.get(storage_root, self._key(slot.to_bytes(32, "big"))))
 
+    def account_proof(self, root: bytes, address: bytes) -> list[bytes]:
+        """The nodes that prove the account, or its absence, in the state with this root."""
+        return self._trie.proof(root, self._key(address))
+
+    def slot_proof(self, storage_root: bytes, slot: int) -> list[bytes]:
+        """The nodes that prove the value in the storage trie with this root."""
+        return self._trie.proof(storage_root, self._key(slot.to_bytes(32, "big")))
+
     def code(self, code_hash: bytes) -> bytes:
         """The code with this hash."""
         code = self._load(code_hash)

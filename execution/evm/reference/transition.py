@@ -103,11 +103,10 @@ def execute(world: World, rules: Rules, call: Call, gas_available: int, *, simul
     context = CancunTransactionContext(gas_price, cast("Any", call.sender), cast("Any", call.blob_hashes))
     _warm_up(world, call)
     refund = 0
-    contract_address = None
+    created = None
     if call.to is None:
-        nonce = world.get_nonce(call.sender)
-        contract_address = Address(keccak256(rlp.encode([call.sender, rlp.uint(nonce)]))[12:])
-        computation = _create(world, rules, call, call.gas_limit - intrinsic, contract_address, context)
+        created = contract_address(call.sender, world.get_nonce(call.sender))
+        computation = _create(world, rules, call, call.gas_limit - intrinsic, created, context)
     else:
         world.increment_nonce(call.sender)
         refund = sum(_authorize(world, authorization) for authorization in call.authorizations)
@@ -119,7 +118,24 @@ def execute(world: World, rules: Rules, call: Call, gas_available: int, *, simul
     world.delta_balance(call.sender, (call.gas_limit - used) * gas_price)
     world.delta_balance(world.coinbase, used * max(gas_price - world.base_fee, 0))
     logs = world.finish_transaction()
-    return _execution(computation, used, refund, contract_address, logs)
+    return _execution(computation, used, refund, created, logs)
+
+
+def signer_of(authorization: Authorization, chain_id: int) -> Address | None:
+    """Whose account is to run another's code; None if the authorization cannot hold on this chain (EIP-7702)."""
+    if authorization.chain_id not in (0, chain_id) or authorization.nonce == UINT64_MAX:
+        return None
+    signed = [rlp.uint(authorization.chain_id), authorization.address, rlp.uint(authorization.nonce)]
+    digest = keccak256(b"\x05" + rlp.encode(signed))
+    try:
+        return secp256k1.recover(digest, authorization.r, authorization.s, authorization.y_parity)
+    except Malformed:
+        return None
+
+
+def contract_address(sender: Address, nonce: int) -> Address:
+    """Where a transaction of ``sender`` with this nonce creates a contract."""
+    return Address(keccak256(rlp.encode([sender, rlp.uint(nonce)]))[12:])
 
 
 def system_call(world: World, rules: Rules, caller: Address, to: Address, data: bytes) -> None:
@@ -225,13 +241,8 @@ def _warm_up(world: World, call: Call) -> None:
 
 def _authorize(world: World, authorization: Authorization) -> int:
     """Let an account run another's code if it rightly asked for it; the gas to refund (EIP-7702)."""
-    if authorization.chain_id not in (0, world.execution_context.chain_id) or authorization.nonce == UINT64_MAX:
-        return 0
-    signed = [rlp.uint(authorization.chain_id), authorization.address, rlp.uint(authorization.nonce)]
-    digest = keccak256(b"\x05" + rlp.encode(signed))
-    try:
-        authority = secp256k1.recover(digest, authorization.r, authorization.s, authorization.y_parity)
-    except Malformed:
+    authority = signer_of(authorization, world.execution_context.chain_id)
+    if authority is None:
         return 0
     world.mark_address_warm(authority)
     code = world.get_code(authority)

@@ -65,6 +65,30 @@ class Trie:
             reference = below
         return b""
 
+    def proof(self, root: bytes, key: bytes) -> list[bytes]:
+        """The encodings of the nodes on the way to ``key``, root first: they prove its value, or that it has none.
+
+        Empty for an empty trie. A node that lies inside another has no encoding of its own here (EIP-1186).
+        """
+        path, at, nodes = _nibbles(key), 0, []
+        reference: Reference = b"" if root == EMPTY_TRIE_ROOT else root
+        while reference:
+            if isinstance(reference, bytes):
+                nodes.append(self._bytes_of(reference))
+            node = self._load(reference)
+            if len(node) == 17:
+                if at == len(path):
+                    break
+                reference = node[path[at]]
+                at += 1
+                continue
+            own, is_leaf, below = node
+            if is_leaf or not path.startswith(own, at):
+                break
+            at += len(own)
+            reference = below
+        return nodes
+
     def update(self, root: bytes, changes: Mapping[bytes, bytes]) -> Hash32:
         """The root after setting every key to its value; an empty value deletes."""
         reference: Reference = b"" if root == EMPTY_TRIE_ROOT else root

@@ -24,7 +24,7 @@ from execution.evm.reference.probe import supported_forks
 from execution.evm.reference.transition import Call, delegation_target
 from execution.evm.reference.trie import MissingNode
 from execution.evm.reference.wire import pack_outcome, serve_one
-from execution.evm.reference.world import Account
+from execution.evm.reference.world import NEW_ACCOUNT, Account
 from sequencer.core.errors import Fatal, Temporary
 from sequencer.core.genesis import Genesis
 from sequencer.core.keccak import EMPTY_HASH
@@ -102,6 +102,14 @@ class Reads:
             return [bytes(32)] * len(slots)
         root, tries = account.storage_root, self._chain.tries
         return [tries.slot(root, int.from_bytes(slot, "big")).to_bytes(32, "big") for slot in slots]
+
+    def do_account_proof(self, address: bytes, number: int) -> tuple[Account, list[bytes]]:
+        root, tries = self._chain.read_point(number).root, self._chain.tries
+        return tries.account(root, address) or NEW_ACCOUNT, tries.account_proof(root, address)
+
+    def do_slot_proofs(self, storage_root: bytes, slots: Sequence[bytes]) -> list[tuple[int, list[bytes]]]:
+        tries, numbers = self._chain.tries, [int.from_bytes(slot, "big") for slot in slots]
+        return [(tries.slot(storage_root, slot), tries.slot_proof(storage_root, slot)) for slot in numbers]
 
     def do_read_point(self, at: StateAt, timestamp: int | None) -> ReadPoint:
         return self._chain.read_point(at, timestamp)

@@ -13,6 +13,7 @@ from sequencer.core.block import Block
 from sequencer.core.calls import AccountOverride, BlockOverride
 from sequencer.core.encoding import data, quantity
 from sequencer.core.errors import Malformed, Reason, Rejected
+from sequencer.core.inspection import Ability
 from sequencer.core.simulation import BlockCalls, SimulatedBlock, SimulatedCall, Simulation
 from sequencer.core.types import Address
 from sequencer.rpc.block_id import BlockId, Tag, block_id
@@ -162,6 +163,6 @@ METHODS = (
         simulate,
         (Parameter("simulation", simulation_object), optional("block", block_id, Tag.LATEST)),
         Kind.CALL,
-        inspects=True,
+        needs=Ability.SIMULATIONS,
     ),
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from inspect import iscoroutinefunction
 
+from sequencer.core.inspection import Ability
 from sequencer.rpc.params import Parameter
 
 
@@ -52,14 +53,14 @@ _WEIGHTS = {
 @dataclass(frozen=True, slots=True)
 class Method:
     """One row of the method table. The handler takes the ``ServedChain`` (and for ``SESSION`` the session)
-    and then the parsed parameters; it returns what the JSON encoder takes. A method that ``inspects`` exists only
-    with an engine that looks into executions."""
+    and then the parsed parameters; it returns what the JSON encoder takes. A method that ``needs`` an ability exists
+    only with an engine that has it."""
 
     name: str
     handler: Callable[..., object]
     parameters: tuple[Parameter, ...] = ()
     kind: Kind = Kind.MEMORY
-    inspects: bool = False
+    needs: Ability | None = None
     awaits: bool = field(init=False)
     weight: int = field(init=False)
 

@@ -71,4 +71,5 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
 
 def offered(backend: Backend) -> Mapping[str, Method]:
     """The methods that exist for this chain; any other name is answered as one that nobody has ever heard of."""
-    return METHODS if backend.inspects else {name: row for name, row in METHODS.items() if not row.inspects}
+    there = {None, *backend.abilities}
+    return {name: row for name, row in METHODS.items() if row.needs in there}

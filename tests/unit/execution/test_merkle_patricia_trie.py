@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from trie import HexaryTrie
 
 from execution.evm.reference.trie import MissingNode, Trie, root_of, root_of_list
+from sequencer.core import rlp
 from sequencer.core.keccak import EMPTY_TRIE_ROOT, keccak256
 from sequencer.core.types import Hash32
 from tests.vectors import vectors_dir
@@ -73,6 +75,19 @@ def test_an_old_root_stays_readable() -> None:
     first = trie.update(EMPTY_TRIE_ROOT, {b"k" * 32: b"old"})
     second = trie.update(first, {b"k" * 32: b"new"})
     assert (trie.get(first, b"k" * 32), trie.get(second, b"k" * 32)) == (b"old", b"new")
+
+
+@pytest.mark.parametrize("value", [b"v", b"w" * 40], ids=["inside other nodes", "by hash"])
+def test_a_proof_holds_by_another_implementation(value: bytes) -> None:
+    trie = _trie({})
+    keys = [b"", b"d", b"do", b"dog", b"doge", b"horse", bytes((0x64, 0x6E)), *(bytes((n, n)) for n in range(40))]
+    root = trie.update(EMPTY_TRIE_ROOT, {key: value + key for key in keys})
+    for key in (*keys, b"x", b"dogs", b"hors", b"\x01", b"\x01\x02"):
+        nodes = trie.proof(root, key)
+        assert keccak256(nodes[0]) == root
+        shown = HexaryTrie.get_from_proof(root, key, [rlp.decode(node) for node in nodes])
+        assert shown == (value + key if key in keys else b"")
+    assert trie.proof(EMPTY_TRIE_ROOT, b"dog") == []
 
 
 def test_a_missing_node_is_named() -> None:

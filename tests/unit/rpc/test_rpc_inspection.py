@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sequencer.core.calls import CallResult
-from sequencer.core.inspection import AccountProof, SlotProof
+from sequencer.core.inspection import Ability, AccountProof, SlotProof
 from sequencer.core.keccak import EMPTY_HASH, EMPTY_TRIE_ROOT
 from sequencer.core.transaction import AccessListEntry
 from sequencer.core.types import Hash32
@@ -108,11 +108,14 @@ async def test_a_trace_too_large_to_send_is_refused() -> None:
     assert refused["code"] == -32003
 
 
-@pytest.mark.parametrize("method", [name for name, row in METHODS.items() if row.inspects])
-async def test_an_engine_that_does_not_inspect_has_no_such_methods(method: str) -> None:
+@pytest.mark.parametrize(("method", "ability"), [(name, row.needs) for name, row in METHODS.items() if row.needs])
+async def test_an_engine_without_an_ability_has_no_such_methods(method: str, ability: Ability) -> None:
     backend = sample_backend()
-    backend.inspects = False
+    backend.abilities -= {ability}
     refused = await error(dispatcher(backend), method, "nonsense")
     assert (refused["code"], refused["message"]) == (-32601, f"the method {method} does not exist/is not available")
     assert method not in offered(backend)
-    assert (await result(dispatcher(backend), "eth_capabilities"))["stateproofs"] == {"disabled": True}
+    proofs = (await result(dispatcher(backend), "eth_capabilities"))["stateproofs"]
+    assert proofs["disabled"] is (ability is Ability.STATE_PROOFS)
+    others = {name for name, row in METHODS.items() if row.needs is not ability}
+    assert others == set(offered(backend))

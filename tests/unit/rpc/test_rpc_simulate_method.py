@@ -7,9 +7,9 @@ import pytest
 from sequencer.core.block import Header
 from sequencer.core.calls import CallResult
 from sequencer.core.errors import DeadlineExceeded, Reason, Rejected, Temporary
+from sequencer.core.inspection import Ability
 from sequencer.core.simulation import SimulatedBlock, SimulatedCall, Simulation
 from sequencer.core.types import Address, Hash32
-from sequencer.rpc.methods.table import METHODS
 from sequencer.testing.backend import MemoryBackend
 from tests.unit.rpc.calling import error, result
 from tests.unit.rpc.sample_chain import USER, dispatcher, log, sample_backend, signed
@@ -191,6 +191,5 @@ async def test_whole_transactions_on_request() -> None:
 
 async def test_an_engine_that_cannot_simulate_has_no_such_method() -> None:
     backend = sample_backend()
-    backend.inspects = False
-    assert METHODS[METHOD].inspects
+    backend.abilities -= {Ability.SIMULATIONS}
     assert (await error(dispatcher(backend), METHOD, {"blockStateCalls": [{}]}))["code"] == -32601

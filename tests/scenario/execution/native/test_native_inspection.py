@@ -1,4 +1,4 @@
-"""Proofs, access lists and traces of the native engine, on a chain of a few blocks."""
+"""Traces of the native engine, on a chain of a few blocks."""
 
 import json
 from collections.abc import Iterator
@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sequencer.core import rlp
-from sequencer.core.block import Header
 from sequencer.core.calls import AccountOverride, CallRequest
-from sequencer.core.errors import DeadlineExceeded, Rejected, Temporary
-from sequencer.core.keccak import EMPTY_TRIE_ROOT, keccak256
-from sequencer.core.types import Address, Hash32
+from sequencer.core.errors import DeadlineExceeded, Rejected
 from tests.conformance.execution.bytecode import word, words
 from tests.conformance.execution.chains import CONTRACTS, Chain, genesis
 
@@ -23,30 +19,6 @@ STATE = {"tracer": "prestateTracer"}
 DIFFERENCE = {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}}
 
 
-def proven(root: Hash32, key: bytes, nodes: tuple[bytes, ...]) -> bytes | None:
-    """What the nodes prove to stand under ``key``; None if they prove that nothing does. Fails on a bad proof."""
-    if not nodes:
-        assert root == EMPTY_TRIE_ROOT
-        return None
-    path = "".join(f"{byte:02x}" for byte in keccak256(key))
-    expected: rlp.Decoded = root
-    for node in nodes:
-        assert keccak256(node) == expected
-        items = rlp.decode_list(node)
-        if len(items) == 17:
-            expected, path = items[int(path[0], 16)], path[1:]
-        else:
-            encoded = rlp.as_bytes(items[0]).hex()
-            rest = encoded[1:] if encoded[0] in "13" else encoded[2:]
-            if not path.startswith(rest):
-                return None
-            if encoded[0] in "23":
-                return rlp.as_bytes(items[1])
-            expected, path = items[1], path[len(rest) :]
-    assert expected == b"", "the proof goes on"
-    return None
-
-
 @pytest.fixture
 def chain(tmp_path: Path) -> Iterator[Chain]:
     """Three blocks: the first committed, the last only sealed."""
@@ -55,47 +27,14 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
     maker = NativeMaker(tmp_path)
     engine = maker.make("state")
     chain = Chain(engine, maker, genesis(), engine.open(genesis()))
-    headers.clear()
-    headers.append(chain.head)
     for number in (1, 2, 3):
         user = chain.users[0]
         stores = [user.send(STORE, 0, words(slot, 10 * number + slot)) for slot in range(4)]
-        headers.append(chain.block(*stores, user.send(STORE, 0, words(number, 0))).header)
+        chain.block(*stores, user.send(STORE, 0, words(number, 0)))
         if number < 3:
             engine.commit(number)
     yield chain
     engine.close()
-
-
-headers: list[Header] = []
-
-
-@pytest.mark.parametrize("number", [0, 1, 2, 3])
-def test_a_proof_leads_from_the_state_root_to_the_value(chain: Chain, number: int) -> None:
-    slots = [Hash32(word(slot)) for slot in range(6)]
-    found = chain.engine.proof(STORE, slots, number)
-    account = proven(headers[number].state_root, STORE, found.nodes)
-    assert account == rlp.encode([b"\x01", b"", found.storage_root, found.code_hash])
-    for slot in found.slots:
-        expected = rlp.encode(rlp.uint(slot.value)) if slot.value else None
-        assert proven(found.storage_root, slot.slot, slot.nodes) == expected
-        assert slot.value == chain.slot("STORE", slot.slot[-1], number)
-
-
-def test_a_proof_of_absence(chain: Chain) -> None:
-    nobody = Address(b"\x33" * 20)
-    found = chain.engine.proof(nobody, [Hash32(word(1))], 2)
-    assert proven(headers[2].state_root, nobody, found.nodes) is None
-    assert (found.nonce, found.balance_wei, found.storage_root) == (0, 0, EMPTY_TRIE_ROOT)
-    with pytest.raises(Temporary):
-        chain.engine.proof(nobody, [], 4)
-
-
-def test_an_access_list_names_what_a_call_touches_and_makes_it_no_dearer_to_find(chain: Chain) -> None:
-    request = CallRequest(to=FORWARD, data=words(STORE, 9, 9))
-    entries, result = chain.engine.create_access_list(request, 3, 10**6, 10.0)
-    assert [(entry.address, entry.storage_keys) for entry in entries] == [(STORE, (word(9),))]
-    assert result.succeeded
 
 
 def test_a_call_trace_shows_the_calls_within(chain: Chain) -> None:
