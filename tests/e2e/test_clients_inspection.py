@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 from eth_account import Account
 from trie import HexaryTrie
+from web3 import Web3
+from web3.exceptions import MethodUnavailable
 
 from execution.selection import native_is_installed
 from sequencer.core import rlp
 from sequencer.core.keccak import keccak256
+from tests.clients.script import run_script
+from tests.conformance.execution.bytecode import word
 from tests.devnet import Devnet, RpcFailure, running
 
 TRANSFER = bytes.fromhex("a9059cbb")
@@ -86,3 +90,27 @@ def test_traces_tell_what_the_receipt_tells(inspecting: Devnet, transfer: dict[s
     poor = {"from": Account.create().address, "to": transfer["to"], "input": "0x" + (TRANSFER + TO).hex() + "ff" * 32}
     refused = inspecting.rpc("debug_traceCall", poor, "latest", {"tracer": "callTracer"})
     assert refused["error"] == "execution reverted"
+
+
+def test_viem_and_ethers_look_into_executions(
+    inspecting: Devnet, contracts: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    run_script("inspect.mjs", inspecting, contracts, tmp_path_factory.mktemp("contracts"))
+
+
+def test_web3py_looks_into_executions(inspecting: Devnet, transfer: dict[str, Any]) -> None:
+    web3 = Web3(Web3.HTTPProvider(inspecting.url))
+    token = Web3.to_checksum_address(transfer["to"])
+    proof = web3.eth.get_proof(token, [2], transfer["blockNumber"])
+    assert int.from_bytes(proof["storageProof"][0]["value"], "big") == 100
+    data = "0x" + (TRANSFER + TO + word(1)).hex()
+    call = {"from": Web3.to_checksum_address(transfer["from"]), "to": token, "data": data}
+    made = web3.eth.create_access_list(call)
+    assert BALANCE_SLOT in made["accessList"][0]["storageKeys"]
+    wanted = {"blockStateCalls": [{"calls": [call]}], "traceTransfers": True}
+    if inspecting.info["engine"] == "reference":
+        with pytest.raises(MethodUnavailable):
+            web3.eth.simulate_v1(wanted, "latest")
+        return
+    ((simulated,),) = [block["calls"] for block in web3.eth.simulate_v1(wanted, "latest")]
+    assert (simulated["status"], len(simulated["logs"])) == (1, 1)
