@@ -73,10 +73,8 @@ def _parse_item(item: object) -> Parsed:
     params = item.get("params")
     if params is None:
         params = _NO_PARAMS
-    elif isinstance(params, dict):
-        return Invalid(request_id, RpcError(Errors.INVALID_PARAMS, "non-array args"))
     elif not isinstance(params, list):
-        return Invalid(request_id, RpcError(Errors.INVALID_REQUEST))
+        return Invalid(request_id, RpcError(Errors.INVALID_PARAMS, "non-array args"))
     return Request(method, params, request_id, "id" not in item)
 
 

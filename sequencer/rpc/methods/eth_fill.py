@@ -31,7 +31,7 @@ async def fill_transaction(chain: ServedChain, wanted: CallObject) -> Json:
     request = wanted.checked(chain.backend.spec.chain_id)
     kind = _type(wanted.type, request)
     if request.to is None and not request.data:
-        raise invalid_params("contract creation without any data provided")
+        raise RpcError(Errors.SERVER, "contract creation without any data provided")
     request = _with_fees(chain, request, kind)
     if request.nonce is None:
         (account,) = await chain.backend.accounts([request.sender], "pending")
@@ -75,6 +75,8 @@ def _with_fees(chain: ServedChain, request: CallRequest, kind: int) -> CallReque
         return request if request.gas_price is not None else replace(request, gas_price=base_fee + tip)
     cap = request.max_fee_per_gas
     tip = request.max_priority_fee_per_gas if request.max_priority_fee_per_gas is not None else tip
+    if cap == 0:
+        raise RpcError(Errors.SERVER, "maxFeePerGas must be non-zero")
     if cap is None:
         cap = tip + _BASE_FEE_MARGIN * base_fee
     elif request.max_priority_fee_per_gas is None:

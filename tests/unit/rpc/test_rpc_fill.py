@@ -80,12 +80,14 @@ async def test_what_was_set_is_kept() -> None:
 @pytest.mark.parametrize(
     ("fields", "code", "words"),
     [
-        ({"to": None}, -32602, "contract creation without any data"),
+        ({"to": None}, -32000, "contract creation without any data"),
         ({"type": "0x0", "maxFeePerGas": "0x1"}, -32602, "type 0 does not go with"),
         ({"type": "0x4"}, -32602, "type 4 does not go with"),
         ({"type": "0x3"}, -32000, "transaction type not supported"),
         ({"type": "0x7f"}, -32000, "transaction type not supported"),
         ({"chainId": "0x1"}, -32000, "chainId does not match"),
+        ({"maxFeePerGas": "0x0"}, -32000, "maxFeePerGas must be non-zero"),
+        ({"maxFeePerGas": "0x0", "maxPriorityFeePerGas": "0x0"}, -32000, "maxFeePerGas must be non-zero"),
         ({"gasPrice": "0x1", "maxFeePerGas": "0x1"}, -32000, "both gasPrice and"),
         ({"to": None, "data": "0x00", "authorizationList": [AUTHORIZATION]}, -32000, "cannot be used to create"),
     ],
