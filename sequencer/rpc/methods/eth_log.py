@@ -3,6 +3,8 @@
 import asyncio
 from typing import Final
 
+import orjson
+
 from sequencer.core.encoding import data, parse_quantity, quantity
 from sequencer.core.views import LogRecord
 from sequencer.rpc.block_id import Tag, sealed_number
@@ -16,11 +18,11 @@ from sequencer.rpc.render.json import Json
 from sequencer.rpc.render.log import log_record
 from sequencer.rpc.render.transaction import pooled_transaction
 
-_IN_ONE_TURN: Final = 500
-"""Logs rendered before others get their turn."""
+_IN_ONE_TURN: Final = 100
+"""Logs rendered before others get their turn: about a millisecond."""
 
 
-async def logs(chain: ServedChain, query: LogQuery) -> list[Json]:
+async def logs(chain: ServedChain, query: LogQuery) -> list[orjson.Fragment]:
     """The logs of sealed blocks that match. Raises ``RpcError`` naming a smaller range when there are too many."""
     query.check()
     first, last = _range(chain, query)
@@ -56,7 +58,7 @@ def uninstall_filter(chain: ServedChain, filter_id: int) -> bool:
     return chain.filters.uninstall(filter_id)
 
 
-async def filter_changes(chain: ServedChain, filter_id: int) -> list[str] | list[Json]:
+async def filter_changes(chain: ServedChain, filter_id: int) -> list[str] | list[Json] | list[orjson.Fragment]:
     """What happened since the last poll."""
     found = chain.filters.poll(filter_id, chain.now_ms())
     match found:
@@ -68,7 +70,7 @@ async def filter_changes(chain: ServedChain, filter_id: int) -> list[str] | list
             return await _new_logs(chain, found)
 
 
-async def filter_logs(chain: ServedChain, filter_id: int) -> list[Json]:
+async def filter_logs(chain: ServedChain, filter_id: int) -> list[orjson.Fragment]:
     """Everything that a log filter matches, as ``eth_getLogs`` would find it."""
     found = chain.filters.poll(filter_id, chain.now_ms())
     if not isinstance(found, LogFilter):
@@ -116,11 +118,12 @@ async def _search(chain: ServedChain, query: LogQuery, first: int, last: int) ->
         raise RpcError(Errors.TIMEOUT, f"{Errors.TIMEOUT.text}: search fewer blocks at once") from None
 
 
-async def _rendered(records: list[LogRecord]) -> list[Json]:
-    """As JSON, some at a time, so that a large answer does not hold others up."""
-    rendered: list[Json] = []
+async def _rendered(records: list[LogRecord]) -> list[orjson.Fragment]:
+    """As JSON, encoded some at a time, so that a large answer does not hold others up."""
+    rendered: list[orjson.Fragment] = []
     for start in range(0, len(records), _IN_ONE_TURN):
-        rendered += [log_record(record) for record in records[start : start + _IN_ONE_TURN]]
+        some = records[start : start + _IN_ONE_TURN]
+        rendered += map(_encoded, some)
         await asyncio.sleep(0)
     return rendered
 
@@ -142,7 +145,7 @@ def _new_transactions(chain: ServedChain, found: PendingFilter) -> list[str] | l
     return [data(transaction.hash) for transaction in fresh]
 
 
-async def _new_logs(chain: ServedChain, found: LogFilter) -> list[Json]:
+async def _new_logs(chain: ServedChain, found: LogFilter) -> list[orjson.Fragment]:
     """Removed logs first, then those of new blocks: as many whole blocks as fit, the rest at the next poll."""
     query, limit = found.query, chain.config.log_result_limit
     first = found.cursor + 1
@@ -165,7 +168,11 @@ async def _new_logs(chain: ServedChain, found: LogFilter) -> list[Json]:
         fresh = whole or fresh[:limit]
         found.cursor = min(found.cursor, cut - 1 if whole else cut)
     removed, found.removed = found.removed, []
-    return [log_record(r, removed=True) for r in removed] + await _rendered(fresh)
+    return [_encoded(record, removed=True) for record in removed] + await _rendered(fresh)
+
+
+def _encoded(record: LogRecord, *, removed: bool = False) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(log_record(record, removed=removed)))
 
 
 _QUERY = Parameter("filter", log_query)

@@ -21,6 +21,10 @@ from tests.devnet import Devnet, running
 HALF_OPEN = 5_000
 SENT = 60
 ROUNDS = 8
+EMIT = bytes.fromhex("5f355b80156012575f5fa0600190036002565b00")
+"""A contract that emits as many empty logs as the first word of its call data says."""
+EMITTED = 1_500
+"""Logs of one transaction."""
 
 
 @contextmanager
@@ -57,6 +61,20 @@ def call(method: str, *params: Any, request_id: int = 1) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
 
 
+def fill_with_logs(devnet: Devnet) -> int:
+    """Sealed blocks with many logs; how many."""
+    wallet = devnet.wallet(2)
+    init_code = bytes.fromhex(f"61{len(EMIT):04x}80600a5f395ff3") + EMIT
+    made = devnet.rpc("eth_sendRawTransactionSync", "0x" + wallet.sign(data=init_code, gas_limit=200_000).hex(), 30_000)
+    emitter = bytes.fromhex(made["contractAddress"][2:])
+    for _ in range(4):
+        raw = wallet.sign(to=emitter, data=EMITTED.to_bytes(32, "big"), gas_limit=2_000_000)
+        receipt = devnet.rpc("eth_sendRawTransactionSync", "0x" + raw.hex(), 30_000)
+        assert len(receipt["logs"]) == EMITTED
+    devnet.wait_sealed(receipt["transactionHash"])
+    return 4 * EMITTED
+
+
 async def send_steadily(devnet: Devnet) -> list[Any]:
     """The answers to an ordinary user's transactions, one after the other."""
     wallet = devnet.wallet(1)
@@ -90,19 +108,24 @@ async def garbage(devnet: Devnet) -> None:
                 assert first["error"]["code"] == code
 
 
-async def all_logs(devnet: Devnet) -> None:
+async def all_logs(devnet: Devnet, count: int) -> None:
     async with aiohttp.ClientSession() as session:
         for _ in range(ROUNDS):
             body = json.dumps(call("eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest"})).encode()
-            assert "result" in await post(session, devnet.url, body)
+            assert len((await post(session, devnet.url, body))["result"]) == count
 
 
 async def test_a_sender_is_served_through_a_flood(tmp_path: Path, many_files: None) -> None:
     with running(tmp_path / "node") as devnet:
+        count = fill_with_logs(devnet)
         port = int(devnet.url.rsplit(":", 1)[1])
         with half_open_sockets(port, HALF_OPEN):
             answers, *_ = await asyncio.gather(
-                send_steadily(devnet), batches(devnet), garbage(devnet), all_logs(devnet), all_logs(devnet)
+                send_steadily(devnet),
+                batches(devnet),
+                garbage(devnet),
+                all_logs(devnet, count),
+                all_logs(devnet, count),
             )
         assert [answer.get("error") for answer in answers] == [None] * SENT
         assert all(answer["result"]["status"] == "0x1" for answer in answers)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -28,7 +29,7 @@ class Polling:
     async def ask(self, name: str, *params: object) -> Any:
         method = METHODS[name]
         answer = method.handler(self.chain, *parse_params(method.parameters, params))
-        return await answer if method.awaits else answer  # type: ignore[misc]
+        return orjson.loads(orjson.dumps(await answer if method.awaits else answer))  # type: ignore[misc]
 
     def seal(self, *numbers: int) -> str:
         logs = tuple(log(number) for number in numbers)
