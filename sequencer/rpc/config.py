@@ -63,7 +63,7 @@ class RpcConfig:
     log_slots: int = field(default=2, metadata=_POSITIVE)
     """Log queries that run at once."""
     read_slots: int = field(default=64, metadata=_POSITIVE)
-    """State reads that run at once."""
+    """Reads of state and of whole blocks that run at once."""
     waiting_limit: int = 1_000
     """Requests that may wait for a slot of each kind; more are refused."""
     send_limit: int = field(default=20_000, metadata=_POSITIVE)

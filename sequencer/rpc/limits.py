@@ -42,8 +42,10 @@ class Gate:
 def gates(config: RpcConfig) -> Mapping[Kind, Gate]:
     """A gate for each kind of work that takes time. Kinds without one answer from memory."""
     waiting = config.waiting_limit
+    reads = Gate("state", config.read_slots, waiting)
     return {
-        Kind.STATE: Gate("state", config.read_slots, waiting),
+        Kind.STATE: reads,
+        Kind.BLOCK: reads,
         Kind.CALL: Gate("call", config.call_slots, waiting),
         Kind.LOGS: Gate("log", config.log_slots, waiting),
         Kind.TRACE: Gate("trace", config.trace_slots, waiting),

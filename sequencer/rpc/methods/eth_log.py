@@ -1,6 +1,7 @@
 """``eth_getLogs`` and the filters that are polled."""
 
 import asyncio
+from functools import partial
 from typing import Final
 
 import orjson
@@ -17,6 +18,7 @@ from sequencer.rpc.params import Parameter, boolean, optional
 from sequencer.rpc.render.json import Json
 from sequencer.rpc.render.log import log_record
 from sequencer.rpc.render.transaction import pooled_transaction
+from sequencer.rpc.render.turns import in_turns
 
 _IN_ONE_TURN: Final = 100
 """Logs rendered before others get their turn: about a millisecond."""
@@ -31,7 +33,7 @@ async def logs(chain: ServedChain, query: LogQuery) -> list[orjson.Fragment]:
     if len(records) > limit:
         fits = max(first, records[limit].block_number - 1)
         raise RpcError(Errors.LIMIT_EXCEEDED, f"query exceeds max results {limit}, retry with the range {first}-{fits}")
-    return await _rendered(records)
+    return await in_turns(records, log_record, _IN_ONE_TURN)
 
 
 def new_filter(chain: ServedChain, query: LogQuery) -> str:
@@ -118,16 +120,6 @@ async def _search(chain: ServedChain, query: LogQuery, first: int, last: int) ->
         raise RpcError(Errors.TIMEOUT, f"{Errors.TIMEOUT.text}: search fewer blocks at once") from None
 
 
-async def _rendered(records: list[LogRecord]) -> list[orjson.Fragment]:
-    """As JSON, encoded some at a time, so that a large answer does not hold others up."""
-    rendered: list[orjson.Fragment] = []
-    for start in range(0, len(records), _IN_ONE_TURN):
-        some = records[start : start + _IN_ONE_TURN]
-        rendered += map(_encoded, some)
-        await asyncio.sleep(0)
-    return rendered
-
-
 def _new_blocks(chain: ServedChain, found: BlockFilter) -> list[str]:
     head = chain.backend.heads.unsafe.number
     last = min(head, found.cursor + chain.config.log_range_limit)
@@ -168,11 +160,8 @@ async def _new_logs(chain: ServedChain, found: LogFilter) -> list[orjson.Fragmen
         fresh = whole or fresh[:limit]
         found.cursor = min(found.cursor, cut - 1 if whole else cut)
     removed, found.removed = found.removed, []
-    return [_encoded(record, removed=True) for record in removed] + await _rendered(fresh)
-
-
-def _encoded(record: LogRecord, *, removed: bool = False) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(log_record(record, removed=removed)))
+    undone = await in_turns(removed, partial(log_record, removed=True), _IN_ONE_TURN)
+    return undone + await in_turns(fresh, log_record, _IN_ONE_TURN)
 
 
 _QUERY = Parameter("filter", log_query)

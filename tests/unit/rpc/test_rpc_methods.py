@@ -1,5 +1,6 @@
 """What the methods answer, and what tags mean."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -486,8 +487,20 @@ async def test_the_small_ones() -> None:
 
 def test_methods_that_take_time_run_under_a_limit() -> None:
     for method in METHODS.values():
-        assert not method.awaits or method.kind not in (Kind.MEMORY, Kind.BLOCK, Kind.SESSION), method.name
+        assert not method.awaits or method.kind not in (Kind.MEMORY, Kind.SESSION), method.name
 
 
 def test_outcomes_are_what_the_core_makes() -> None:
     assert isinstance(sample_backend().blocks[1].outcomes[0], ExecutedOutcome)
+
+
+async def test_receipts_of_a_long_block_let_others_run_between() -> None:
+    backend = sample_backend()
+    block = block_on(backend.blocks[-1].header, [signed(100 + each) for each in range(120)], {})
+    backend.seal(block)
+    done, turns = asyncio.create_task(result(dispatcher(backend), "eth_getBlockReceipts", "latest")), 0
+    while not done.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert [item["transactionIndex"] for item in done.result()] == [hex(index) for index in range(120)]
+    assert turns > 120 // 50
