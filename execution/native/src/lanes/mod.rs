@@ -6,6 +6,7 @@
 //! `scalar` computes what to multiply with, `multiply` does it with the points of `point`, which `table` looks up and
 //! whose coordinates are the elements of `field`; `power` has their inverses and roots.
 
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 mod scalar;
 
 #[cfg(target_arch = "x86_64")]

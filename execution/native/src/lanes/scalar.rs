@@ -58,23 +58,22 @@ pub fn factors(signatures: &[Signature]) -> Vec<Factors> {
     for (place, signature) in signatures.iter().enumerate().rev() {
         let inverted = multiply(inverse, products[place]);
         inverse = multiply(inverse, signature.r);
-        let digest = U256::from_be_bytes(signature.digest.0);
-        let negated = ORDER.wrapping_sub(if digest < ORDER { digest } else { digest - ORDER });
+        let digest = U256::from_be_bytes(signature.digest.0).reduce_mod(ORDER);
         factors[place] = Factors {
-            generator: at_128_bits(multiply(negated, inverted)),
+            generator: at_128_bits(ORDER - multiply(digest, inverted)),
             point: at_lambda(multiply(signature.s, inverted)),
         };
     }
     factors
 }
 
-/// `a * b` modulo n; one of them is at most n, the other below.
+/// `a * b` modulo n, of integers below n.
 fn multiply(a: U256, b: U256) -> U256 {
     let times = |a: U256, b: U256| a.mul_redc(b, ORDER, NEGATED_INVERSE);
     times(times(a, SQUARED_RADIX), b)
 }
 
-/// Odd (a, b) with a + 2^128·b = `factor` modulo n; both absolute values are below 2^130.
+/// Odd (a, b) with a + 2^128·b = `factor` modulo n, which is at most n; both absolute values are below 2^130.
 fn at_128_bits(factor: U256) -> [Half; 2] {
     let (mut low, mut high): (U256, U256) = (factor & U256::from(u128::MAX), factor >> 128);
     if !low.bit(0) {
