@@ -31,7 +31,7 @@ pub struct Jacobian {
 }
 
 impl Jacobian {
-    /// 2M + 5S would trade a product for a square and three carries: 3M + 4S is as fast.
+    /// Twice the point: three products and four squares.
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub fn doubled(self) -> Self {
         let a = self.x.square();
