@@ -86,8 +86,9 @@ impl Table {
         let mut limbs = [_mm512_setzero_si512(); LIMBS];
         for (limb, vector) in limbs.iter_mut().enumerate() {
             let words = &self.words[(element * LIMBS + limb) * self.limb..];
+            assert!(!words.is_empty());
             let place = _mm512_min_epu64(place, _mm512_set1_epi64(words.len() as i64 - 1));
-            // SAFETY: every place is that of a word of the slice, which is not empty.
+            // SAFETY: every place is that of a word of the slice.
             *vector = unsafe { _mm512_i64gather_epi64::<8>(place, words.as_ptr().cast()) };
         }
         Field::from_vectors(limbs)
