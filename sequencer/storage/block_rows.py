@@ -29,7 +29,8 @@ class BlockRows(Protocol):
     @property
     def receipts(self) -> bytes: ...
     def index(self, start: int, count: int) -> dict[bytes, bytes]:
-        """At most ``count`` index rows from ``start`` on; none behind the last one."""
+        """At most ``count`` index rows from ``start`` on; none behind the last one. All of them are in the order of
+        their keys, in which the store takes them for half of what they cost in any other."""
         ...
 
 
@@ -39,7 +40,7 @@ class PythonBlockRows:
     def __init__(self, block: Block) -> None:
         self.body = body_row(block.transactions)
         self.receipts = receipts_row(block.outcomes)
-        self._index = index_rows(block)
+        self._index = dict(sorted(index_rows(block).items()))
 
     def index(self, start: int, count: int) -> dict[bytes, bytes]:
         return dict(islice(self._index.items(), start, start + count))

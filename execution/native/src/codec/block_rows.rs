@@ -29,7 +29,8 @@ pub struct BlockRows {
     pub body: Vec<u8>,
     pub receipts: Vec<u8>,
     number: u64,
-    hashes: Vec<B256>,
+    /// Hash and position, in the order of the hashes.
+    places: Vec<(B256, u32)>,
     postings: Vec<(Term, Vec<u8>)>,
 }
 
@@ -39,24 +40,24 @@ impl BlockRows {
             body: body(transactions),
             receipts: receipts(outcomes),
             number,
-            hashes: transactions.iter().map(|each| each.transaction.hash).collect(),
+            places: places(transactions),
             postings: postings(outcomes),
         }
     }
 
     /// How many index rows there are.
     pub fn index_len(&self) -> usize {
-        self.hashes.len() + self.postings.len()
+        self.places.len() + self.postings.len()
     }
 
-    /// One of the index rows: key and value.
+    /// One of the index rows, which are in the order of their keys: key and value.
     pub fn index_row(&self, at: usize) -> Option<(Vec<u8>, Vec<u8>)> {
         let number = self.number.to_be_bytes();
-        if let Some(hash) = self.hashes.get(at) {
+        if let Some((hash, position)) = self.places.get(at) {
             let key = [&[PLACE_OF_TRANSACTION], hash.as_slice()].concat();
-            return Some((key, [number.as_slice(), &(at as u32).to_be_bytes()].concat()));
+            return Some((key, [number.as_slice(), &position.to_be_bytes()].concat()));
         }
-        let (term, positions) = self.postings.get(at - self.hashes.len())?;
+        let (term, positions) = self.postings.get(at - self.places.len())?;
         Some(([[LOG_POSTINGS].as_slice(), term, &number].concat(), positions.clone()))
     }
 }
@@ -101,6 +102,12 @@ fn receipts(outcomes: &[Arc<Outcome>]) -> Vec<u8> {
     })
 }
 
+fn places(transactions: &[Arc<Recovered>]) -> Vec<(B256, u32)> {
+    let mut places: Vec<_> = (0..).zip(transactions).map(|(at, each)| (each.transaction.hash, at)).collect();
+    places.sort_unstable();
+    places
+}
+
 fn postings(outcomes: &[Arc<Outcome>]) -> Vec<(Term, Vec<u8>)> {
     let mut found: HashMap<Term, Vec<u8>> = HashMap::default();
     for (position, outcome) in outcomes.iter().enumerate() {
@@ -120,5 +127,7 @@ fn postings(outcomes: &[Arc<Outcome>]) -> Vec<(Term, Vec<u8>)> {
     if !found.is_empty() {
         found.insert(ANY, Vec::new());
     }
-    found.into_iter().collect()
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_unstable();
+    found
 }
