@@ -96,9 +96,6 @@ INLINE_GAS = 100_000
 
 ANSWERED_FIRST = 16
 """A flashblock of so few transactions lets the answers go out before its housekeeping is done."""
-TURNS_OF_AN_ANSWER = 2
-"""Turns of the event loop from a promise that is there to its bytes on the way: whoever waited for it writes in the
-first, and the loop sends what was written at the end of it."""
 
 
 class ChainRuntime:
@@ -480,8 +477,7 @@ class ChainRuntime:
         answered = len(self._waiters) and self._answer_waiters(published)
         self._events.publish(published)
         if answered and len(closed.taken) <= ANSWERED_FIRST:
-            for _ in range(TURNS_OF_AN_ANSWER):
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)
         self._ordering.decided(closed.entry)
         self._statuses.preconfirmed(signed.flashblock)
         held = self.pool.held_addresses(closed.taken)

@@ -159,11 +159,13 @@ class ChainView:
 
     async def wait_preconfirmed(self, transaction_hash: Hash32, timeout_s: float) -> Preconfirmed:
         """The promise, at once if it was made before."""
-        if inclusion := self.inclusion(transaction_hash):
+        pooled = self._pool.get(transaction_hash) is not None  # then at most pre-confirmed, which needs no store
+        inclusion = self._live.inclusion(transaction_hash) if pooled else self.inclusion(transaction_hash)
+        if inclusion:
             promise = self.preconfirmation(transaction_hash)
             if promise is not None:
                 return Preconfirmed(inclusion, promise)
-        if reason := self._pool.dropped(transaction_hash):
+        if not pooled and (reason := self._pool.dropped(transaction_hash)):
             raise Rejected(reason)
         return await self._waiters.wait(transaction_hash, timeout_s)
 

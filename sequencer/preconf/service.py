@@ -62,6 +62,7 @@ class _Signing:
     flashblocks: Sequence[Flashblock]
     signed: Sequence[SignedFlashblock] = ()
     failure: BaseException | None = None
+    cpu_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class _Appended:
     steps: Sequence[_Step]
     position: int
     signing: _Signing
+    took_s: float
 
 
 class PromiseService:
@@ -186,11 +188,11 @@ class PromiseService:
         flashblocks = [step.entry.flashblock for step in steps if isinstance(step, ClosedFlashblock)]
         self._signer.admit(flashblocks)  # before the log has them, which forgets nothing
         signing = _Signing(flashblocks)
-        position = await self._append([_entry(step) for step in steps], signing)
+        position, took_s = await self._append([_entry(step) for step in steps], signing)
         for step in steps:
             if isinstance(step, _Record) and not step.durable.cancelled():
                 step.durable.set_result(None)
-        return _Appended(steps, position, signing)
+        return _Appended(steps, position, signing, took_s)
 
     async def _promise_forever(self) -> None:
         while True:
@@ -201,6 +203,8 @@ class PromiseService:
         if appended.signing.failure is not None:
             raise appended.signing.failure
         await self._pass_on(appended, appended.signing.signed)
+        self._metrics.append_seconds.observe(appended.took_s)
+        self._metrics.signing_seconds.inc(appended.signing.cpu_s)
         if appended.signing.signed:
             await asyncio.get_running_loop().run_in_executor(self._settling_thread, self._settle)
 
@@ -213,8 +217,8 @@ class PromiseService:
             elif isinstance(step, Block):
                 await self._on_sealed(LoggedSeal(step, position))
 
-    async def _append(self, entries: Sequence[Entry], signing: _Signing) -> int:
-        """Durable and signed when this returns; the position of the first."""
+    async def _append(self, entries: Sequence[Entry], signing: _Signing) -> tuple[int, float]:
+        """Durable and signed when this returns; the position of the first, and the seconds it took."""
         first = self._log.next_position
         durable = partial(self._sign, signing) if signing.flashblocks else None
         stalled = False
@@ -231,11 +235,10 @@ class PromiseService:
                 continue
             if not isinstance(result, Appended):
                 raise Fatal(f"the log did not take entries at position {first}: {result.reason}")
-            self._metrics.append_seconds.observe(time.perf_counter() - started)
             if stalled:
                 log.info("sequence log takes entries again")
                 self._stalled(now=False)
-            return first
+            return first, time.perf_counter() - started
 
     def _stalled(self, *, now: bool) -> None:
         self._metrics.stalled.set(now)
@@ -248,7 +251,7 @@ class PromiseService:
             signing.signed = self._signer.sign(signing.flashblocks)
         except BaseException as error:  # noqa: BLE001 - raised where it would have been published
             signing.failure = error
-        self._metrics.signing_seconds.inc(time.thread_time() - started)
+        signing.cpu_s = time.thread_time() - started
 
     def _settle(self) -> None:
         started = time.perf_counter()
