@@ -20,7 +20,8 @@ from sequencer.core.flashblock import Flashblock
 from sequencer.core.types import Hash32
 
 FLASHBLOCKS_AHEAD: Final = 4
-"""How many flashblocks a crash may leave in the log and not in the guard: those that wait for their signature."""
+"""How many flashblocks a crash may leave in the log and not in the guard. The one that was signed last and one that the
+log has just made durable are two; the rest is room for a log that groups appends."""
 
 
 class GuardRefused(Fatal):

@@ -24,7 +24,7 @@ from sequencer.core.errors import Fatal, Temporary
 from sequencer.core.flashblock import Flashblock, SignedFlashblock
 from sequencer.core.pipeline import ClosedFlashblock
 from sequencer.core.ports import Appended, SequenceLog
-from sequencer.preconf.guard import FLASHBLOCKS_AHEAD, GuardRefused
+from sequencer.preconf.guard import GuardRefused
 from sequencer.preconf.metrics import PreconfMetrics
 from sequencer.preconf.signing import GuardedSigner
 
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_S = 0.25
 """Pause before an append that found no space is tried again."""
-APPENDS_WAITING = FLASHBLOCKS_AHEAD - 2
+APPENDS_WAITING = 2
 """Appends that wait to be published, each with one flashblock; one more is in the hands of either stage."""
 
 
