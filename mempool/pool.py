@@ -144,6 +144,7 @@ class Pool:
         that was accepted before a restart, and keeps its number.
         """
         transaction_hash, sender, nonce = transaction.hash, transaction.sender, transaction.nonce
+        cost_wei = validation.cost_wei(transaction)
         if transaction_hash in self._by_hash:
             raise Rejected(Reason.ALREADY_KNOWN)
         queue = self._senders.get(sender)
@@ -151,10 +152,10 @@ class Pool:
             if account is None:
                 raise LookupError("the account of a new sender is needed")
             queue = SenderQueue(sender, account)
-        config, size_bytes = self._config, len(transaction.raw)
-        replaced = self._check(transaction, size_bytes, queue)
-        if executable_only and nonce > queue.end_nonce:
-            raise NonceGap(queue.end_nonce, nonce)
+        config, size_bytes, end = self._config, len(transaction.raw), queue.end_nonce
+        replaced = self._check(transaction, size_bytes, cost_wei, queue, nonce, end)
+        if executable_only and nonce > end:
+            raise NonceGap(end, nonce)
         if authorities:
             self._check_authorities(authorities)
         if (
@@ -172,10 +173,10 @@ class Pool:
         self._size_bytes += size_bytes
         if replaced is not None:
             self._leave(queue.replace(pooled), Reason.REPLACED)
-        elif queue.queued or nonce != queue.end_nonce:
+        elif queue.queued or nonce != end:
             queue.enqueue(pooled, size_bytes)
         else:
-            queue.append(pooled, size_bytes)
+            queue.append(pooled, size_bytes, nonce, cost_wei)
         if queue.queued:
             self._promote(queue, pooled)
         (self._executable if nonce in queue.executable else self._queued).append(pooled)
@@ -242,8 +243,10 @@ class Pool:
             if not queue.executable:
                 for passed in queue.pass_nonces(account.nonce):
                     self._leave(passed, Reason.NONCE_TOO_LOW)
-            queue.demote_overdraft()
-        self._promote(queue)
+            if queue.executable:
+                queue.demote_overdraft()
+        if queue.queued:
+            self._promote(queue)
         self._settle(queue)
 
     def drop(self, pooled: PooledTransaction, reason: Reason) -> None:
@@ -283,18 +286,19 @@ class Pool:
 
     # ---------------------------------------------------------------------------------------------- rules
 
-    def _check(self, transaction: Transaction, size_bytes: int, queue: SenderQueue) -> PooledTransaction | None:
-        """Everything that depends on the sender. Returns the transaction that this one would replace."""
-        nonce, end = transaction.nonce, queue.end_nonce
+    def _check(
+        self, transaction: Transaction, size_bytes: int, cost_wei: int, queue: SenderQueue, nonce: int, end: int
+    ) -> PooledTransaction | None:
+        """Everything that depends on the sender, whose ``end_nonce`` is ``end``. Returns the transaction that this one
+        would replace."""
         if nonce < queue.next_nonce:
             validation.check_nonce(transaction, queue.next_nonce)
         if nonce > end + self._config.nonce_gap:
             raise Rejected(Reason.NONCE_TOO_HIGH, f"tx nonce {nonce}, gapped nonce {end}")
-        replaced = queue.waiting(nonce)
-        executable = replaced is not None and nonce < end
+        replaced = queue.waiting(nonce) if nonce != end or queue.queued else None
         account = queue.account
-        replaced_wei = validation.cost_wei(replaced.transaction) if replaced and executable else None
-        if replaced_wei is not None or queue.committed_wei + validation.cost_wei(transaction) > account.balance_wei:
+        replaced_wei = validation.cost_wei(replaced.transaction) if replaced and nonce < end else None
+        if replaced_wei is not None or queue.committed_wei + cost_wei > account.balance_wei:
             validation.check_funds(transaction, account.balance_wei, queue.committed_wei, replaced_wei)
         if account.code_hash != EMPTY_HASH:
             validation.check_code(account)
@@ -385,7 +389,7 @@ class Pool:
         """Take out what is durable now. The rest is up to ``observe``, if the sender's account was looked at since."""
         nonce, account = pooled.transaction.nonce, queue.account
         if queue.staged.get(nonce) is pooled:
-            queue.remove(pooled)
+            queue.unstage(nonce)
             self._forget(pooled)
         else:
             for passed in queue.pass_nonces(nonce + 1):

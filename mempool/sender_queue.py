@@ -79,12 +79,13 @@ class SenderQueue:
         self.queued[pooled.transaction.nonce] = pooled
         self.size_bytes += size_bytes
 
-    def append(self, pooled: PooledTransaction, size_bytes: int) -> None:
-        """Add a transaction of this size that can be executed after those that can be already: its nonce is
-        ``end_nonce``, and it is paid for."""
-        self.executable[pooled.transaction.nonce] = pooled
-        self.committed_wei += self._commitment(pooled)
+    def append(self, pooled: PooledTransaction, size_bytes: int, nonce: int, cost_wei: int) -> None:
+        """Add a transaction of this size, nonce and cost that can be executed after those that can be already: its
+        nonce is ``end_nonce``, and it is paid for."""
+        self.executable[nonce] = pooled
         self.size_bytes += size_bytes
+        if nonce >= self.account.nonce:
+            self.committed_wei += cost_wei
 
     def replace(self, pooled: PooledTransaction) -> PooledTransaction:
         """Put ``pooled`` in the place of the waiting transaction with its nonce, which is returned."""
@@ -124,14 +125,20 @@ class SenderQueue:
         while self.executable and self.committed_wei > self.account.balance_wei:
             self._demote_last()
 
+    def unstage(self, nonce: int) -> None:
+        """Take a staged transaction out for good."""
+        pooled = self.staged.pop(nonce)
+        self.committed_wei -= self._commitment(pooled)
+        self.size_bytes -= len(pooled.transaction.raw)
+
     def remove(self, pooled: PooledTransaction) -> None:
         """Take a transaction out for good; executable ones after it lose their turn and are queued."""
         nonce = pooled.transaction.nonce
         if self.queued.get(nonce) is pooled:
             del self.queued[nonce]
         elif self.staged.get(nonce) is pooled:
-            del self.staged[nonce]
-            self.committed_wei -= self._commitment(pooled)
+            self.unstage(nonce)
+            return
         else:
             while self.end_nonce > nonce + 1:
                 self._demote_last()
@@ -143,7 +150,7 @@ class SenderQueue:
         """The executable ``pooled`` was executed. Returns transactions of lower nonces that were not: the
         account's nonce moved past them without us, so they can never be executed."""
         nonce = pooled.transaction.nonce
-        passed = self.pass_nonces(nonce)
+        passed = self.pass_nonces(nonce) if nonce > self.next_nonce else []
         self.staged[nonce] = self.executable.pop(nonce)
         self.next_nonce = nonce + 1
         return passed
@@ -190,12 +197,14 @@ class SenderQueue:
         A view may run ahead of the queue, because transactions are executed before they are staged; so the
         nonce only moves the queue on when nothing here is on its way.
         """
-        if account.nonce < self.account.nonce:
+        known, nonce = self.account.nonce, account.nonce
+        if nonce < known:
             return False
-        if account.nonce > self.account.nonce:
+        if nonce > known:
             for queue in (self.staged, self.executable):
-                passed = _within(queue, self.account.nonce, account.nonce)
-                self.committed_wei -= sum(cost_wei(queue[nonce].transaction) for nonce in passed)
+                if queue:
+                    passed = _within(queue, known, nonce)
+                    self.committed_wei -= sum([cost_wei(queue[nonce].transaction) for nonce in passed])
         self.account = account
         return True
 
