@@ -1,6 +1,10 @@
 """What the mempool tells Prometheus."""
 
+from collections.abc import Sized
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from mempool.pool import Pool
 
 
 class MempoolMetrics:
@@ -24,8 +28,6 @@ class MempoolMetrics:
         self.transactions = Gauge(
             "sequencer_mempool_transactions", "Transactions in the pool", ["queue"], registry=registry
         )
-        self.transactions_executable = self.transactions.labels("executable")
-        self.transactions_queued = self.transactions.labels("queued")
         self.size = Gauge(
             "sequencer_mempool_size_bytes", "Raw bytes of all transactions in the pool", registry=registry
         )
@@ -42,3 +44,11 @@ class MempoolMetrics:
             buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
             registry=registry,
         )
+
+    def follow(self, pool: Pool, ingress: Sized, bundles: Sized) -> None:
+        """Show how much they hold whenever the metrics are read."""
+        self.transactions.labels("executable").set_function(lambda: pool.held_count)
+        self.transactions.labels("queued").set_function(lambda: pool.queued_count)
+        self.size.set_function(lambda: pool.size_bytes)
+        self.ingress.set_function(lambda: len(ingress))
+        self.bundles.set_function(lambda: len(bundles))

@@ -97,6 +97,7 @@ class Mempool:
         """What entered since the last ``_publish`` and is not in the journal yet."""
         self._unhurried: list[tuple[PooledTransaction, Submission]] = []
         """Of that what is answered before the journal has it."""
+        metrics.follow(self.pool, self._ingress, self.bundles)
         self.on_pooled: Callable[[Sequence[PooledTransaction], bool], None] = _ignore
         self.on_dropped: Callable[[PooledTransaction, Reason], None] = _ignore
 
@@ -465,11 +466,6 @@ class Mempool:
             self._drops.add(dropped.pooled.transaction.hash, dropped.reason)
             self._metrics.dropped.labels(dropped.reason).inc()
             self.on_dropped(dropped.pooled, dropped.reason)
-        self._metrics.transactions_executable.set(self.pool.held_count)
-        self._metrics.transactions_queued.set(self.pool.queued_count)
-        self._metrics.size.set(self.pool.size_bytes)
-        self._metrics.ingress.set(len(self._ingress))
-        self._metrics.bundles.set(len(self.bundles))
         if not self._ready.is_set() and self.pool.ready.any():
             self._ready.set()
         if self._unwritten and self._journal is not None:

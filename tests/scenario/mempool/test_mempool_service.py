@@ -106,6 +106,18 @@ async def test_one_alone_is_answered_without_leaving_the_loop() -> None:
         assert node.pool.has_ready()
 
 
+async def test_the_metrics_show_what_the_pool_holds() -> None:
+    async with running() as node:
+        raws = [signed(1, 0), signed(1, 1), signed(1, 3)]
+        for raw in raws:
+            await node.pool.submit(raw)
+        assert node.sample("sequencer_mempool_transactions", queue="executable") == 2
+        assert node.sample("sequencer_mempool_transactions", queue="queued") == 1
+        assert node.sample("sequencer_mempool_size_bytes") == sum(map(len, raws))
+        assert node.sample("sequencer_mempool_ingress_transactions") == 0
+        assert node.sample("sequencer_mempool_bundles") == 0
+
+
 async def test_those_that_come_together_share_one_recovery_and_one_question() -> None:
     async with running() as node:
         raws = [signed(key, nonce) for nonce in range(2) for key in (1, 2, 3)]
