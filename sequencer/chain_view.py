@@ -349,7 +349,7 @@ class ChainView:
         """Issued: every pre-confirmed transaction; kept: those whose block is derivable from DA; broken: those of which
         evidence shows that they are on no chain of ours, and slashed none before a contract has taken it."""
         heads = self.heads
-        live = sum(len(block.inclusions) for block in self._live.blocks.values())
+        live = sum(len(block.positions) for block in self._live.blocks.values())
         stored = self._store.transactions_up_to(heads.unsafe.number)
         return PromiseLedger(
             issued=stored + live,

@@ -2,11 +2,15 @@
 
 What is in here was pre-confirmed: durable in the log and signed. It answers for transactions until the
 store does; nothing is in both or in neither as seen from the event loop.
+
+Most transactions are never asked for while they are in here, so they are kept in columns, and what a question
+needs is made for the answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import overload
 
 from sequencer.core.block import Block, PayloadAttributes
 from sequencer.core.eip712 import Domain
@@ -14,6 +18,8 @@ from sequencer.core.entries import FlashblockEntry
 from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
 from sequencer.core.pipeline import ClosedFlashblock
 from sequencer.core.ports import FlashblockCodec
+from sequencer.core.receipt import Outcome
+from sequencer.core.transaction import Transaction
 from sequencer.core.types import Hash32
 from sequencer.core.views import FlashblockPublished, Inclusion, OpenBlock
 from sequencer.preconf.commitment import Commitment
@@ -24,16 +30,50 @@ class LiveBlock:
     """One block that is not stored yet."""
 
     attributes: PayloadAttributes
-    inclusions: dict[Hash32, Inclusion] = field(default_factory=dict)
+    positions: dict[Hash32, int] = field(default_factory=dict)
+    transactions: list[Transaction] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
     commitments: list[Commitment] = field(default_factory=list)
     entries: list[FlashblockEntry] = field(default_factory=list)
     published: list[FlashblockPublished] = field(default_factory=list)
-    log_count: int = 0
+    _logs_before: list[int] = field(default_factory=lambda: [0])
+    """By position, as far as somebody asked."""
 
     @property
     def signed(self) -> tuple[SignedFlashblock, ...]:
         """The signed flashblocks so far."""
         return tuple(commitment.signed for commitment in self.commitments)
+
+    def inclusion(self, position: int) -> Inclusion:
+        """The transaction that stands there."""
+        counted = self._logs_before
+        while len(counted) <= position:
+            counted.append(counted[-1] + len(self.outcomes[len(counted) - 1].logs))
+        return Inclusion(
+            self.attributes, position, counted[position], self.transactions[position], self.outcomes[position]
+        )
+
+
+class Placed(Sequence[Inclusion]):
+    """Consecutive transactions of a block, each made when it is asked for."""
+
+    __slots__ = ("_block", "_positions")
+
+    def __init__(self, block: LiveBlock, positions: range) -> None:
+        self._block = block
+        self._positions = positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @overload
+    def __getitem__(self, index: int) -> Inclusion: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Inclusion]: ...
+    def __getitem__(self, index: int | slice) -> Inclusion | Sequence[Inclusion]:
+        if isinstance(index, slice):
+            return Placed(self._block, self._positions[index])
+        return self._block.inclusion(self._positions[index])
 
 
 class LiveBlocks:
@@ -52,18 +92,16 @@ class LiveBlocks:
         """A flashblock is durable and signed; its transactions' places. To be published at once, so that nobody
         can find it here without being told."""
         block = self._blocks[signed.flashblock.block_number]
-        attributes, position, log_count = block.attributes, signed.flashblock.first_position, block.log_count
-        hashes = [pooled.transaction.hash for pooled in closed.taken]
-        inclusions = []
-        for pooled, outcome in zip(closed.taken, closed.outcomes, strict=True):
-            inclusions.append(Inclusion(attributes, position, log_count, pooled.transaction, outcome))
-            position += 1
-            log_count += len(outcome.logs)
-        block.inclusions.update(zip(hashes, inclusions, strict=True))
-        block.log_count = log_count
+        transactions = [pooled.transaction for pooled in closed.taken]
+        hashes = [transaction.hash for transaction in transactions]
+        first = signed.flashblock.first_position
+        positions = range(first, first + len(transactions))
+        block.positions.update(zip(hashes, positions, strict=True))
+        block.transactions += transactions
+        block.outcomes += closed.outcomes
         block.commitments.append(Commitment(self._domain, self._codec, signed, hashes, closed.entry.outcome_hashes))
         block.entries.append(closed.entry)
-        published = FlashblockPublished(signed, tuple(inclusions))
+        published = FlashblockPublished(signed, Placed(block, positions))
         block.published.append(published)
         return published
 
@@ -83,18 +121,20 @@ class LiveBlocks:
     def inclusion(self, transaction_hash: Hash32) -> Inclusion | None:
         """Where a pre-confirmed transaction stands."""
         for block in self._blocks.values():
-            if found := block.inclusions.get(transaction_hash):
-                return found
+            position = block.positions.get(transaction_hash)
+            if position is not None:
+                return block.inclusion(position)
         return None
 
     def preconfirmation(self, transaction_hash: Hash32) -> Preconfirmation | None:
         """The proof for a pre-confirmed transaction."""
         for block in self._blocks.values():
-            if found := block.inclusions.get(transaction_hash):
+            position = block.positions.get(transaction_hash)
+            if position is not None:
                 for commitment in block.commitments:
                     flashblock = commitment.signed.flashblock
-                    if found.position < flashblock.first_position + flashblock.transaction_count:
-                        return commitment.preconfirmation(found.position)
+                    if position < flashblock.first_position + flashblock.transaction_count:
+                        return commitment.preconfirmation(position)
         return None
 
     def open_block(self) -> OpenBlock | None:
@@ -102,7 +142,4 @@ class LiveBlocks:
         if not self._blocks:
             return None
         block = self._blocks[max(self._blocks)]
-        inclusions = block.inclusions.values()
-        return OpenBlock(
-            block.attributes, tuple(i.transaction for i in inclusions), tuple(i.outcome for i in inclusions)
-        )
+        return OpenBlock(block.attributes, tuple(block.transactions), tuple(block.outcomes))

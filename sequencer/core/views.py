@@ -1,6 +1,6 @@
 """What the node shows of a chain: the shapes that JSON-RPC, subscriptions and feeds are made from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
@@ -98,7 +98,7 @@ class FlashblockPublished:
     """Event: a flashblock is durable and signed; its transactions are pre-confirmed."""
 
     signed: SignedFlashblock
-    inclusions: tuple[Inclusion, ...]
+    inclusions: Sequence[Inclusion]
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,7 @@ class BlockDraft:
         """Cut a flashblock from everything added since the last one."""
         timestamp_ms = max(now_ms, self.last_timestamp_ms)
         taken, outcomes = tuple(self._taken), tuple(self._outcomes)
-        hashes = [pooled.transaction.hash for pooled in taken]
+        hashes = [transaction.hash for transaction, _ in taken]
         outcome_hashes = tuple([outcome.outcome_hash for outcome in outcomes])
         order_root, outcomes_root = self.codec.roots(self.position, hashes, outcome_hashes)
         flashblock = Flashblock(
@@ -189,8 +189,8 @@ class BlockDraft:
         self.index += 1
         self.position += len(taken)
         self._taken, self._outcomes, self._size_bytes = [], [], 0
-        arrivals = tuple([_arrival_record(pooled.arrival, timestamp_ms) for pooled in taken])
-        raws = tuple([pooled.transaction.raw for pooled in taken])
+        arrivals = tuple([_arrival_record(arrival, timestamp_ms) for _, arrival in taken])
+        raws = tuple([transaction.raw for transaction, _ in taken])
         return ClosedFlashblock(FlashblockEntry(flashblock, raws, outcome_hashes, arrivals), taken, outcomes)
 
 
