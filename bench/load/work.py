@@ -58,7 +58,7 @@ def token_transfer(running: Server, wallets: Sequence[Wallet]) -> _Sign:
 
 
 def computation(running: Server, _wallets: Sequence[Wallet]) -> _Sign:
-    """Rounds of hashing."""
+    """Rounds of hashing, the same in every transaction, so that an engine that remembers hashes finds most of them."""
     contract = _deploy(running, b"", KECCAK_CODE)
     return lambda wallet, _: wallet.sign(to=contract, data=word(ROUNDS), gas_limit=400_000, max_fee_per_gas=FEE_WEI)
 

@@ -30,8 +30,19 @@ fn take_small_pages() {
     let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
+/// Hashes of short inputs (an address, a slot, a mapping's key) that the process remembers, 128 bytes each. The same ones
+/// come again and again: in the code of one contract, in execution, diff and trie, and in the second execution of every
+/// block. The table fits a core's own cache, so that what does not come again costs little more than its hash.
+const HASHES: usize = 1 << 14;
+
+fn remember_hashes() {
+    // False if there is a table already, as after a second import.
+    let _ = alloy_primitives::utils::init_keccak_cache(HASHES);
+}
+
 #[pymodule]
 fn rollup_sequencer_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     take_small_pages();
+    remember_hashes();
     python::register(module)
 }
