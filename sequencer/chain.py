@@ -11,7 +11,7 @@ The parts know nothing of each other; everything that one does for another goes 
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -101,8 +101,16 @@ ANSWERED_FIRST = 16
 class ChainRuntime:
     """The stages of one chain. ``start`` recovers, ``run`` serves, ``drain`` stops in order."""
 
-    def __init__(self, settings: Settings, stores: ChainStores, signer: Signer, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stores: ChainStores,
+        signer: Signer,
+        registry: CollectorRegistry,
+        stay_awake: Callable[[], None] = lambda: None,
+    ) -> None:
         spec = stores.genesis.spec
+        self._stay_awake = stay_awake
         self._settings = settings
         self._stores = stores
         self._signer = GuardedSigner(signer, stores.domain, stores.guard)
@@ -445,6 +453,7 @@ class ChainRuntime:
         return self._rules[1]
 
     def _on_pooled(self, entered: Sequence[PooledTransaction], executable: bool) -> None:
+        self._stay_awake()
         status, times = Status.RECEIVED if executable else Status.QUEUED, self._statuses.transactions
         for pooled in entered:
             times.reached(pooled.transaction.hash, status, pooled.arrival.received_ms)

@@ -25,6 +25,7 @@ from sequencer.core.ports import Signer
 from sequencer.core.types import Hash32
 from sequencer.da_sync import DaSync, SyncStopped, refuse_half_synced
 from sequencer.derivation import DerivationSource, OnProgress, derive_chain
+from sequencer.idle_poll import idle_poll
 from sequencer.lifecycle import DataDirectory, DiskLevel, DiskLimits
 from sequencer.preconf.signing import GuardedSigner
 from sequencer.rpc.metrics import RpcMetrics
@@ -90,7 +91,7 @@ async def run(
                 settings, genesis, signer.address, lock.path, registry, (lock.descriptor,), l1_signer
             ) as stores,
         ):
-            chain = ChainRuntime(settings, stores, signer, registry)
+            chain = ChainRuntime(settings, stores, signer, registry, idle_poll(settings.node.idle_poll_ms))
             try:
                 if not await _synced(stores, signer, sync, stop):
                     return

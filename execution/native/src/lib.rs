@@ -8,6 +8,7 @@ pub mod batch;
 pub mod chain;
 pub mod codec;
 pub mod error;
+pub mod idle_poll;
 pub mod ingress;
 pub mod lanes;
 pub mod recover;

@@ -8,6 +8,7 @@ mod block_rows;
 mod convert;
 mod engine;
 mod flashblock;
+mod idle_poll;
 mod ingress;
 mod outcome;
 mod request;
@@ -85,6 +86,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ingress::PySends>()?;
     module.add_class::<ingress::PySendReader>()?;
     module.add_class::<engine::PyPlainReads>()?;
+    module.add_class::<idle_poll::PyIdlePoll>()?;
     module.add_function(wrap_pyfunction!(flashblock::flashblock_roots, module)?)?;
     module.add_function(wrap_pyfunction!(flashblock::flashblock_tree, module)?)?;
     module.add_function(wrap_pyfunction!(flashblock::flashblock_entry, module)?)?;

@@ -1,0 +1,128 @@
+//! Keeps a processor awake between transactions.
+//!
+//! A single transaction's way to its promise has a dozen places where a thread waits for another one or for the disk. A
+//! processor with nothing else to do falls asleep at each of them, and waking it takes longer than most of the work: in
+//! a virtual machine it is the host that has to do it. So for a while after a transaction came in, a thread of the lowest
+//! policy there is (`SCHED_IDLE`) does nothing, busily. It runs only where nobody else wants to, and gives way at once.
+
+use std::hint::spin_loop;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+/// How often it spins before it looks at the clock again: some microseconds.
+const SPINS: usize = 64;
+
+/// The thread, as long as this lives.
+pub struct IdlePoll {
+    shared: Arc<Shared>,
+    duration: Duration,
+    thread: Thread,
+}
+
+struct Shared {
+    began: Instant,
+    /// Nanoseconds since then.
+    until: AtomicU64,
+    parked: AtomicBool,
+    ended: AtomicBool,
+}
+
+impl IdlePoll {
+    /// A thread that sleeps until it is told that work came in, and polls for `duration` from then on.
+    pub fn new(duration: Duration) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            began: Instant::now(),
+            until: AtomicU64::new(0),
+            parked: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        });
+        let polled = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("idle-poll".into()).spawn(move || {
+            if become_idle() {
+                polled.run();
+            }
+        })?;
+        Ok(Self { shared, duration, thread: thread.thread().clone() })
+    }
+
+    /// Work came in, and more may follow.
+    pub fn touch(&self) {
+        let until = self.shared.now() + self.duration.as_nanos() as u64;
+        self.shared.until.store(until, SeqCst);
+        if self.shared.parked.load(SeqCst) {
+            self.thread.unpark();
+        }
+    }
+
+    /// It polls at the moment.
+    pub fn polls(&self) -> bool {
+        self.shared.due()
+    }
+}
+
+impl Drop for IdlePoll {
+    /// Does not wait for the thread, which gets no processor while others want it.
+    fn drop(&mut self) {
+        self.shared.ended.store(true, SeqCst);
+        self.thread.unpark();
+    }
+}
+
+impl Shared {
+    fn now(&self) -> u64 {
+        self.began.elapsed().as_nanos() as u64
+    }
+
+    fn due(&self) -> bool {
+        self.now() < self.until.load(SeqCst)
+    }
+
+    fn run(&self) {
+        while !self.ended.load(SeqCst) {
+            if self.due() {
+                (0..SPINS).for_each(|_| spin_loop());
+                continue;
+            }
+            // Whoever touches after this line wakes it; whoever did before has moved the end, which is looked at again.
+            self.parked.store(true, SeqCst);
+            if !self.due() && !self.ended.load(SeqCst) {
+                thread::park();
+            }
+            self.parked.store(false, SeqCst);
+        }
+    }
+}
+
+/// From now on this thread runs only where no other wants to. False where there is no such policy: then nothing may spin.
+#[cfg(target_os = "linux")]
+fn become_idle() -> bool {
+    let parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the pointer is that of a valid structure, which is only read.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &parameters) == 0 }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn become_idle() -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_polls_after_work_and_no_longer_than_told() {
+        let poll = IdlePoll::new(Duration::from_secs(3600)).unwrap();
+        assert!(!poll.polls());
+        poll.touch();
+        assert!(poll.polls());
+        drop(poll); // returns although the hour is not over
+
+        let over = IdlePoll::new(Duration::ZERO).unwrap();
+        over.touch();
+        assert!(!over.polls());
+    }
+}

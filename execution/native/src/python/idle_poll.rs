@@ -1,0 +1,25 @@
+//! The thread that keeps a processor awake, as Python sees it.
+
+use std::time::Duration;
+
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+
+use crate::idle_poll::IdlePoll;
+
+/// Polls for `duration_ms` after each `touch`, on a thread of policy `SCHED_IDLE`; ends when it is dropped.
+#[pyclass(frozen, name = "IdlePoll", module = "rollup_sequencer_native")]
+pub struct PyIdlePoll(IdlePoll);
+
+#[pymethods]
+impl PyIdlePoll {
+    #[new]
+    fn new(duration_ms: u64) -> PyResult<Self> {
+        let poll = IdlePoll::new(Duration::from_millis(duration_ms));
+        Ok(Self(poll.map_err(|error| PyOSError::new_err(error.to_string()))?))
+    }
+
+    fn touch(&self) {
+        self.0.touch();
+    }
+}

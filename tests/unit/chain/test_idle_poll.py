@@ -1,0 +1,56 @@
+"""The thread that keeps a processor awake takes time from nobody, and is not there where it would."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sequencer import idle_poll as module
+from sequencer.idle_poll import has_quota, idle_poll
+
+
+@pytest.mark.parametrize(
+    ("text", "quota"),
+    [
+        ("max 100000\n", False),
+        ("50000 100000\n", True),
+        ("-1\n", False),
+        ("200000\n", True),
+        ("", False),
+    ],
+)
+def test_quotas_of_control_groups(text: str, quota: bool) -> None:
+    assert has_quota(text) is quota
+
+
+def _threads() -> set[int]:
+    tasks = Path("/proc/self/task").iterdir()
+    return {int(task.name) for task in tasks if (task / "comm").read_text() == "idle-poll\n"}
+
+
+@pytest.mark.timeout(60)
+def test_it_runs_only_where_nobody_else_wants_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rollup_sequencer_native", reason="the native extension is not built")
+    monkeypatch.setattr(module, "_QUOTAS", ())
+    before = _threads()
+    touch = idle_poll(1)
+    touch()
+    while not (started := _threads() - before):
+        os.sched_yield()
+    (thread,) = started
+    while os.sched_getscheduler(thread) != os.SCHED_IDLE:
+        os.sched_yield()
+    del touch
+    while _threads() - before:
+        os.sched_yield()
+
+
+def test_it_is_not_there_under_a_quota_nor_when_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quota = tmp_path / "cpu.max"
+    quota.write_text("50000 100000\n")
+    before = _threads()
+    monkeypatch.setattr(module, "_QUOTAS", (quota,))
+    idle_poll(250)()
+    monkeypatch.setattr(module, "_QUOTAS", (tmp_path / "none",))
+    idle_poll(0)()
+    assert _threads() == before
