@@ -10,6 +10,7 @@ pub mod codec;
 pub mod error;
 pub mod idle_poll;
 pub mod ingress;
+pub mod keccak;
 pub mod lanes;
 pub mod recover;
 pub mod signer;

@@ -158,6 +158,16 @@ pub fn put_list(out: &mut Vec<u8>, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
+/// Appends the list whose items `put` appends.
+pub fn put_list_of(out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    put(out);
+    let stop = out.len();
+    put_prefix(out, 0xc0, stop - start);
+    let prefix = out.len() - stop;
+    out[start..].rotate_right(prefix);
+}
+
 fn put_prefix(out: &mut Vec<u8>, base: u8, size: usize) {
     if size < 56 {
         out.push(base + size as u8);
@@ -187,6 +197,9 @@ mod tests {
         assert_eq!(reader.bytes(), Ok(&[7u8; 60][..]));
         assert_eq!(reader.u256(), Ok(U256::MAX));
         assert_eq!(reader.end(), Ok(()));
+        let mut same = vec![9];
+        put_list_of(&mut same, |out| out.extend_from_slice(&payload));
+        assert_eq!(same[1..], encoded);
     }
 
     #[test]

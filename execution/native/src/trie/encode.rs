@@ -1,14 +1,14 @@
 //! What nodes look like to their parents (Yellow Paper, appendix D).
 
-use std::sync::Arc;
-
-use alloy_primitives::{B256, U256, keccak256};
+use alloy_primitives::utils::keccak256_uncached;
+use alloy_primitives::{B256, U256};
 use rayon::prelude::*;
 
 use super::node::{Branch, Child, Kind, Leaf, Node};
 use super::path::Path;
 use crate::codec::header::EMPTY_ROOT;
 use crate::codec::rlp;
+use crate::keccak;
 
 /// A node's encoding as it stands in its parent: the hash as a byte string, or the node itself if it is
 /// shorter than 32 bytes.
@@ -28,7 +28,7 @@ impl Reference {
     /// Of an encoded node.
     pub fn of_node(encoded: &[u8]) -> Self {
         if encoded.len() >= 32 {
-            return Self::of_hash(keccak256(encoded));
+            return Self::of_hash(keccak256_uncached(encoded));
         }
         Self::inline(encoded)
     }
@@ -46,7 +46,7 @@ impl Reference {
 
     /// The hash of a root, which is hashed however short it is.
     fn root(&self) -> B256 {
-        if self.size == 33 { B256::from_slice(&self.bytes[1..]) } else { keccak256(self.as_slice()) }
+        if self.size == 33 { B256::from_slice(&self.bytes[1..]) } else { keccak256_uncached(self.as_slice()) }
     }
 }
 
@@ -85,73 +85,120 @@ impl Child {
 
 impl Node {
     pub fn reference(&self) -> Reference {
-        *self.reference.get_or_init(|| match &self.kind {
-            Kind::Leaf(leaf) => Reference::of_node(&encode_leaf(leaf)),
-            Kind::Branch(branch) => {
-                let inner = Reference::of_node(&encode_branch(branch));
-                if branch.prefix.is_empty() {
-                    inner
-                } else {
-                    Reference::of_node(&encode_extension(&branch.prefix, inner))
-                }
-            }
+        *self.reference.get_or_init(|| {
+            let mut encoded = Vec::with_capacity(BRANCH_BYTES);
+            self.put(&mut encoded);
+            self.behind_prefix(Reference::of_node(&encoded))
         })
+    }
+
+    /// Appends the encoding, that of a branch without what leads to it.
+    fn put(&self, out: &mut Vec<u8>) {
+        match &self.kind {
+            Kind::Leaf(leaf) => put_leaf(out, leaf),
+            Kind::Branch(branch) => put_branch(out, branch),
+        }
+    }
+
+    /// What the parent calls a node that is `inner` without what leads to it.
+    fn behind_prefix(&self, inner: Reference) -> Reference {
+        match &self.kind {
+            Kind::Branch(branch) if !branch.prefix.is_empty() => {
+                let mut encoded = Vec::with_capacity(69);
+                put_extension(&mut encoded, &branch.prefix, inner);
+                Reference::of_node(&encoded)
+            }
+            _ => inner,
+        }
     }
 }
 
-/// Computes all references below `child`, the upper branches' children side by side on all cores.
-pub fn hash_all(child: &Child, parallel_levels: u8) {
+/// Nodes whose encodings are made together: they fit a core's own cache.
+const TOGETHER: usize = 128;
+
+/// Makes all references below `child`: level by level from below, because hashes of many nodes at once are cheap.
+pub fn hash_all(child: &Child) {
+    let mut levels = Vec::new();
+    gather(child, 0, &mut levels);
+    for level in levels.iter().rev() {
+        if level.len() >= 2 * TOGETHER && rayon::current_num_threads() > 1 {
+            level.par_chunks(TOGETHER).for_each(hash_together);
+        } else {
+            level.chunks(TOGETHER).for_each(hash_together);
+        }
+    }
+}
+
+/// Lists the nodes without a reference by their depth below where this began.
+fn gather<'a>(child: &'a Child, depth: usize, levels: &mut Vec<Vec<&'a Node>>) {
     let Child::Node(node) = child else { return };
     if node.reference.get().is_some() {
         return;
     }
+    if levels.len() == depth {
+        levels.push(Vec::new());
+    }
+    levels[depth].push(node);
     if let Kind::Branch(branch) = &node.kind {
-        let unhashed = |node: &&Arc<Node>| node.reference.get().is_none();
-        let nodes = branch.children.iter().filter_map(|child| match child {
-            Child::Node(node) => Some(node),
-            _ => None,
-        });
-        let pending: Vec<&Arc<Node>> = nodes.filter(unhashed).collect();
-        if parallel_levels > 0 && pending.len() > 3 {
-            pending.par_iter().for_each(|node| hash_all(&Child::Node(Arc::clone(node)), parallel_levels - 1));
-        } else {
-            for node in pending {
-                hash_all(&Child::Node(Arc::clone(node)), 0);
-            }
+        branch.children.iter().for_each(|child| gather(child, depth + 1, levels));
+    }
+}
+
+/// Makes the references of nodes whose children have theirs.
+fn hash_together(nodes: &[&Node]) {
+    let mut bytes = Vec::with_capacity(nodes.len() * BRANCH_BYTES);
+    let mut ends = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        node.put(&mut bytes);
+        ends.push(bytes.len());
+    }
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let encoded: Vec<&[u8]> = starts.zip(&ends).map(|(start, end)| &bytes[start..*end]).collect();
+    for ((node, encoded), hash) in nodes.iter().zip(&encoded).zip(keccak::digests(&encoded)) {
+        let inner = if encoded.len() < 32 { Reference::inline(encoded) } else { Reference::of_hash(hash) };
+        // Whoever shares the node and was faster found the same.
+        let _ = node.reference.set(node.behind_prefix(inner));
+    }
+}
+
+pub fn put_leaf(out: &mut Vec<u8>, leaf: &Leaf) {
+    rlp::put_list_of(out, |out| {
+        Path::put_compact(out, leaf.path.nibbles(), true);
+        rlp::put_bytes(out, &leaf.value);
+    });
+}
+
+/// The encoding of a branch is at most this long.
+const BRANCH_BYTES: usize = 532;
+
+pub fn put_branch(out: &mut Vec<u8>, branch: &Branch) {
+    rlp::put_list_of(out, |out| {
+        for child in &branch.children {
+            let reference = child.reference();
+            let end = out.len() + reference.size as usize;
+            // Copying all of it is cheaper, because its size is known when this is compiled.
+            out.extend_from_slice(&reference.bytes);
+            out.truncate(end);
         }
-    }
-    node.reference();
+        out.push(0x80);
+    });
 }
 
-pub fn encode_leaf(leaf: &Leaf) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(leaf.value.len() + 40);
-    rlp::put_bytes(&mut payload, &Path::compact(leaf.path.nibbles(), true));
-    rlp::put_bytes(&mut payload, &leaf.value);
-    rlp::list(&payload)
-}
-
-pub fn encode_branch(branch: &Branch) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(532);
-    for child in &branch.children {
-        payload.extend_from_slice(child.reference().as_slice());
-    }
-    payload.push(0x80);
-    rlp::list(&payload)
-}
-
-pub fn encode_extension(prefix: &Path, inner: Reference) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(67);
-    rlp::put_bytes(&mut payload, &Path::compact(prefix.nibbles(), false));
-    payload.extend_from_slice(inner.as_slice());
-    rlp::list(&payload)
+pub fn put_extension(out: &mut Vec<u8>, prefix: &Path, inner: Reference) {
+    rlp::put_list_of(out, |out| {
+        Path::put_compact(out, prefix.nibbles(), false);
+        out.extend_from_slice(inner.as_slice());
+    });
 }
 
 /// The value of an account's leaf: `rlp([nonce, balance, storageRoot, codeHash])`.
 pub fn account_leaf(nonce: u64, balance: U256, storage_root: B256, code_hash: B256) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(110);
-    rlp::put_u64(&mut payload, nonce);
-    rlp::put_uint(&mut payload, balance);
-    rlp::put_bytes(&mut payload, storage_root.as_slice());
-    rlp::put_bytes(&mut payload, code_hash.as_slice());
-    rlp::list(&payload)
+    let mut encoded = Vec::with_capacity(110);
+    rlp::put_list_of(&mut encoded, |out| {
+        rlp::put_u64(out, nonce);
+        rlp::put_uint(out, balance);
+        rlp::put_bytes(out, storage_root.as_slice());
+        rlp::put_bytes(out, code_hash.as_slice());
+    });
+    encoded
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::codec::rlp;
+
 /// At most 64 nibbles, one a byte.
 ///
 /// The fields stand in the order that makes the derived comparison that of the keys.
@@ -70,19 +72,20 @@ impl Path {
         self.nibbles().chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
     }
 
-    /// Hex-prefix encoding (Yellow Paper, appendix C).
-    pub fn compact(nibbles: &[u8], leaf: bool) -> Vec<u8> {
+    /// Appends the hex-prefix encoding (Yellow Paper, appendix C) as a byte string.
+    pub fn put_compact(out: &mut Vec<u8>, nibbles: &[u8], leaf: bool) {
         let flag = if leaf { 2 } else { 0 };
-        let mut out = Vec::with_capacity(nibbles.len() / 2 + 1);
-        let rest = if nibbles.len() % 2 == 1 {
-            out.push((flag + 1) << 4 | nibbles[0]);
-            &nibbles[1..]
-        } else {
-            out.push(flag << 4);
-            nibbles
-        };
-        out.extend(rest.chunks(2).map(|pair| pair[0] << 4 | pair[1]));
-        out
+        let mut encoded = [0; 33];
+        let mut rest = nibbles;
+        encoded[0] = flag << 4;
+        if nibbles.len() % 2 == 1 {
+            encoded[0] = (flag + 1) << 4 | nibbles[0];
+            rest = &nibbles[1..];
+        }
+        for (byte, pair) in encoded[1..].iter_mut().zip(rest.chunks_exact(2)) {
+            *byte = pair[0] << 4 | pair[1];
+        }
+        rlp::put_bytes(out, &encoded[..nibbles.len() / 2 + 1]);
     }
 }
 

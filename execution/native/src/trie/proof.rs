@@ -2,7 +2,7 @@
 
 use alloy_primitives::Bytes;
 
-use super::encode::{encode_branch, encode_extension, encode_leaf};
+use super::encode::{Reference, put_branch, put_extension, put_leaf};
 use super::node::{Child, Kind, Leaf};
 use super::path::Path;
 use super::persist::Owner;
@@ -33,16 +33,17 @@ pub fn prove(root: &Child, owner: &Owner, key: &Path, source: &dyn Source) -> Re
         let rest = &key.nibbles()[at.len()..];
         match &node.kind {
             Kind::Leaf(leaf) => {
-                push(&mut proof, encode_leaf(leaf));
+                push(&mut proof, encoded(|out| put_leaf(out, leaf)));
                 if leaf.path.nibbles() == rest {
                     proof.leaf = Some(leaf.clone());
                 }
                 return Ok(proof);
             }
             Kind::Branch(branch) => {
-                let inner = encode_branch(branch);
+                let inner = encoded(|out| put_branch(out, branch));
                 if !branch.prefix.is_empty() {
-                    push(&mut proof, encode_extension(&branch.prefix, super::encode::Reference::of_node(&inner)));
+                    let reference = Reference::of_node(&inner);
+                    push(&mut proof, encoded(|out| put_extension(out, &branch.prefix, reference)));
                     if !rest.starts_with(branch.prefix.nibbles()) {
                         return Ok(proof);
                     }
@@ -55,6 +56,12 @@ pub fn prove(root: &Child, owner: &Owner, key: &Path, source: &dyn Source) -> Re
             }
         }
     }
+}
+
+fn encoded(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    put(&mut encoded);
+    encoded
 }
 
 fn push(proof: &mut Proof, encoded: Vec<u8>) {

@@ -54,11 +54,14 @@ pub struct Context<'a> {
 
 /// From this many changes on, the subtries of the upper levels are worked on side by side.
 const PARALLEL_FROM: usize = 128;
+/// A part of the trie with this many changes is hashed by whoever changed it, while its nodes are at hand. One with fewer
+/// would not fill the lanes, and waits for others.
+const HASHED_FROM: usize = 32;
 
 /// The trie with `changes` made, hashed throughout.
 pub fn update(root: Child, changes: &[(Path, Change)], context: &Context<'_>) -> Result<Child> {
     let root = change(root, &Path::EMPTY, changes, context)?;
-    hash_all(&root, 2);
+    hash_all(&root);
     Ok(root)
 }
 
@@ -147,7 +150,7 @@ fn new_leaf(
                 let owner = B256::from_slice(&key.to_bytes());
                 let inner = Context { owner: Some(owner), ..*context };
                 storage = self::change(storage, &Path::EMPTY, &account.slots, &inner)?;
-                hash_all(&storage, 2);
+                hash_all(&storage);
                 context.storage_roots.lock().expect("no panic while held").push((owner, storage.root()));
             }
             let value = account_leaf(account.nonce, account.balance, storage.root(), account.code_hash);
@@ -175,10 +178,10 @@ fn change_branch(node: Arc<Node>, at: &Path, changes: &[(Path, Change)], context
         below = &changes[first..first + size];
     }
     let mut branch = match Arc::try_unwrap(node) {
-        Ok(Node { kind: Kind::Branch(branch), .. }) => *branch,
+        Ok(Node { kind: Kind::Branch(branch), .. }) => branch,
         Ok(_) => unreachable!("the caller matched a branch"),
         Err(node) => match &node.kind {
-            Kind::Branch(branch) => (**branch).clone(),
+            Kind::Branch(branch) => branch.clone(),
             Kind::Leaf(_) => unreachable!("the caller matched a branch"),
         },
     };
@@ -213,7 +216,9 @@ fn change_children(branch: &mut Branch, start: &Path, changes: &[(Path, Change)]
     }
     let one = |(nibble, child, mine): Work<'_>| -> Result<()> {
         *child = change(std::mem::take(child), &start.child(nibble), mine, context)?;
-        hash_all(child, 0);
+        if mine.len() >= HASHED_FROM {
+            hash_all(child);
+        }
         Ok(())
     };
     if changes.len() >= PARALLEL_FROM && rayon::current_num_threads() > 1 {
@@ -224,12 +229,12 @@ fn change_children(branch: &mut Branch, start: &Path, changes: &[(Path, Change)]
 }
 
 /// A branch with one way left is no branch: it merges with what is below.
-fn normalise(branch: Branch, at: &Path, context: &Context<'_>) -> Result<Child> {
+fn normalise(branch: Box<Branch>, at: &Path, context: &Context<'_>) -> Result<Child> {
     let mut used = branch.children.iter().enumerate().filter(|(_, child)| !child.is_empty());
     let (first, second) = (used.next().map(|(nibble, _)| nibble), used.next());
     if second.is_some() {
         drop(used);
-        return Ok(Child::branch(branch));
+        return Ok(Child::Node(Arc::new(Node::new(Kind::Branch(branch)))));
     }
     drop(used);
     let gone = |path: Path| context.gone.lock().expect("no panic while held").push((context.owner, path));
@@ -237,7 +242,7 @@ fn normalise(branch: Branch, at: &Path, context: &Context<'_>) -> Result<Child> 
         gone(*at);
         return Ok(Child::Empty);
     };
-    let Branch { prefix, mut children } = branch;
+    let Branch { prefix, mut children } = *branch;
     let below = at.join(prefix.nibbles()).child(nibble as u8);
     let node = match std::mem::take(&mut children[nibble]) {
         Child::Node(node) => node,
