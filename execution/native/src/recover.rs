@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{Address, Bytes, U256, keccak256};
+use alloy_primitives::utils::keccak256_uncached;
+use alloy_primitives::{Address, Bytes, U256};
 use rayon::prelude::*;
 use revm::primitives::hardfork::SpecId;
 
 use crate::codec::rlp;
-use crate::codec::transaction::{Authorization, Transaction};
+use crate::codec::transaction::{Authorization, Transaction, Unhashed};
 use crate::error::{Refusal, reason};
 use crate::lanes::{self, Signature};
 use crate::signer::{signature, signer, signers};
@@ -50,7 +51,13 @@ pub fn recover_all(raws: &[Bytes], rules: &EntryRules) -> Vec<Result<Arc<Recover
 }
 
 fn recover_share(raws: &[Bytes], rules: &EntryRules) -> Vec<Result<Arc<Recovered>, Refusal>> {
-    let entered: Vec<_> = raws.iter().map(|raw| signed(check(raw.clone(), rules)?)).collect();
+    let mut unhashed = Vec::with_capacity(raws.len());
+    let checked: Vec<_> = raws.iter().map(|raw| check(raw.clone(), rules).map(|valid| unhashed.push(valid))).collect();
+    let mut transactions = Unhashed::hash_all(unhashed);
+    let entered: Vec<_> = checked
+        .into_iter()
+        .map(|checked| checked.and_then(|()| signed(transactions.next().expect("one for each that was checked"))))
+        .collect();
     let signatures: Vec<_> = entered.iter().flatten().map(|(_, signature)| *signature).collect();
     let mut signers = signers(&signatures).into_iter();
     let recovered = entered.into_iter().map(|entered| {
@@ -90,7 +97,7 @@ fn consent(authorization: &Authorization) -> Result<Signature, &'static str> {
     rlp::put_u64(&mut payload, authorization.nonce);
     let mut preimage = vec![0x05];
     rlp::put_list(&mut preimage, &payload);
-    signature(keccak256(preimage), authorization.r, authorization.s, authorization.y_parity)
+    signature(keccak256_uncached(preimage), authorization.r, authorization.s, authorization.y_parity)
 }
 
 fn signed(transaction: Transaction) -> Result<(Transaction, Signature), Refusal> {
@@ -103,12 +110,12 @@ fn invalid_sender(detail: &'static str) -> Refusal {
 }
 
 /// A transaction that keeps every rule that needs no signature.
-fn check(raw: Bytes, rules: &EntryRules) -> Result<Transaction, Refusal> {
+fn check(raw: Bytes, rules: &EntryRules) -> Result<Unhashed, Refusal> {
     check_envelope(&raw, rules)?;
-    let transaction = Transaction::decode(raw)?;
-    check_network(&transaction, rules)?;
-    check_limits(&transaction, rules)?;
-    Ok(transaction)
+    let unhashed = Unhashed::decode(raw)?;
+    check_network(unhashed.fields(), rules)?;
+    check_limits(unhashed.fields(), rules)?;
+    Ok(unhashed)
 }
 
 fn check_envelope(raw: &[u8], rules: &EntryRules) -> Result<(), Refusal> {

@@ -5,10 +5,12 @@
 
 use std::sync::LazyLock;
 
-use alloy_primitives::{Address, B256, U256, b256, keccak256};
+use alloy_primitives::utils::keccak256_uncached;
+use alloy_primitives::{Address, B256, U256, b256};
 use secp256k1::ecdsa::{RecoverableSignature, RecoveryId};
 use secp256k1::{Message, PublicKey, Secp256k1, VerifyOnly};
 
+use crate::keccak;
 use crate::lanes::{self, LANES, Signature};
 
 pub const INVALID: &str = "invalid transaction v, r, s values";
@@ -36,8 +38,12 @@ pub fn signers(signatures: &[Signature]) -> Vec<Result<Address, &'static str>> {
         false => 0,
     };
     let (grouped, single) = signatures.split_at(grouped);
-    let keys = lanes::recover(grouped).into_iter().zip(grouped);
-    let mut signers: Vec<_> = keys.map(|(key, signature)| key.map_or_else(|| signer(signature), of_key)).collect();
+    let keys = lanes::recover(grouped);
+    let coordinates: Vec<_> = keys.iter().map(|key| key.map_or([0; 64], coordinates)).collect();
+    let answers = keys.iter().zip(keccak::digests(&coordinates)).zip(grouped);
+    let mut signers: Vec<_> = answers
+        .map(|((key, hash), signature)| if key.is_some() { Ok(address(hash)) } else { signer(signature) })
+        .collect();
     signers.extend(single.iter().map(signer));
     signers
 }
@@ -45,7 +51,7 @@ pub fn signers(signatures: &[Signature]) -> Vec<Result<Address, &'static str>> {
 /// Who signed, by libsecp256k1.
 pub fn signer(signature: &Signature) -> Result<Address, &'static str> {
     let key = public_key(signature).ok_or(FAILED)?;
-    Ok(address(&key.serialize_uncompressed()[1..]))
+    Ok(address(keccak256_uncached(&key.serialize_uncompressed()[1..])))
 }
 
 /// The key that signed, by libsecp256k1.
@@ -57,10 +63,14 @@ pub fn public_key(signature: &Signature) -> Option<PublicKey> {
     CONTEXT.recover_ecdsa(Message::from_digest(signature.digest.0), &recoverable).ok()
 }
 
-fn of_key([x, y]: lanes::Key) -> Result<Address, &'static str> {
-    Ok(address(&[x.to_be_bytes::<32>(), y.to_be_bytes::<32>()].concat()))
+fn coordinates([x, y]: lanes::Key) -> [u8; 64] {
+    let mut bytes = [0; 64];
+    bytes[..32].copy_from_slice(&x.to_be_bytes::<32>());
+    bytes[32..].copy_from_slice(&y.to_be_bytes::<32>());
+    bytes
 }
 
-fn address(coordinates: &[u8]) -> Address {
-    Address::from_slice(&keccak256(coordinates)[12..])
+/// Of the account whose key's coordinates have this hash.
+fn address(hash: B256) -> Address {
+    Address::from_slice(&hash[12..])
 }

@@ -3,10 +3,12 @@
 //! A value exists only if the bytes were canonical. The twin in Python is `sequencer.core.transaction`, which
 //! draws the formats; the two must refuse the same inputs.
 
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_primitives::utils::keccak256_uncached;
+use alloy_primitives::{Address, B256, Bytes, U256};
 
 use super::rlp::{self, Malformed, Reader};
 use crate::error::{Refusal, reason};
+use crate::keccak;
 
 /// An address and the storage keys declared for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,31 @@ pub struct Transaction {
 impl Transaction {
     /// The transaction that `raw` encodes (EIP-2718), blob transactions without their sidecar.
     pub fn decode(raw: Bytes) -> Result<Self, Refusal> {
+        let unhashed = Unhashed::decode(raw)?;
+        let (hash, signing_hash) =
+            (keccak256_uncached(&unhashed.transaction.raw), keccak256_uncached(&unhashed.preimage));
+        Ok(unhashed.hashed(hash, signing_hash))
+    }
+
+    /// The most that the transaction can take from its sender; None beyond 256 bits.
+    pub fn cost(&self) -> Option<U256> {
+        let gas = self.max_fee.checked_mul(U256::from(self.gas_limit))?;
+        let blobs = U256::from(self.blob_hashes.len() as u64 * BLOB_GAS);
+        gas.checked_add(self.value)?.checked_add(self.max_fee_per_blob_gas.checked_mul(blobs)?)
+    }
+}
+
+/// A transaction that has still to be given its two hashes, so that those of many can be made together.
+#[derive(Debug)]
+pub struct Unhashed {
+    transaction: Transaction,
+    /// What was signed.
+    preimage: Vec<u8>,
+}
+
+impl Unhashed {
+    /// The transaction that `raw` encodes (EIP-2718), blob transactions without their sidecar.
+    pub fn decode(raw: Bytes) -> Result<Self, Refusal> {
         match raw.first() {
             None => Err(Refusal::malformed("empty input")),
             Some(0xc0..) => Self::legacy(raw).map_err(Refusal::malformed),
@@ -63,11 +90,20 @@ impl Transaction {
         }
     }
 
-    /// The most that the transaction can take from its sender; None beyond 256 bits.
-    pub fn cost(&self) -> Option<U256> {
-        let gas = self.max_fee.checked_mul(U256::from(self.gas_limit))?;
-        let blobs = U256::from(self.blob_hashes.len() as u64 * BLOB_GAS);
-        gas.checked_add(self.value)?.checked_add(self.max_fee_per_blob_gas.checked_mul(blobs)?)
+    /// All but `hash` and `signing_hash`, which are zero.
+    pub fn fields(&self) -> &Transaction {
+        &self.transaction
+    }
+
+    /// The transactions with their hashes.
+    pub fn hash_all(unhashed: Vec<Self>) -> impl Iterator<Item = Transaction> {
+        let messages: Vec<&[u8]> = unhashed.iter().flat_map(|one| [&one.transaction.raw[..], &one.preimage]).collect();
+        let hashes = keccak::digests(&messages);
+        unhashed.into_iter().enumerate().map(move |(at, one)| one.hashed(hashes[2 * at], hashes[2 * at + 1]))
+    }
+
+    fn hashed(self, hash: B256, signing_hash: B256) -> Transaction {
+        Transaction { hash, signing_hash, ..self.transaction }
     }
 
     fn legacy(raw: Bytes) -> Result<Self, Malformed> {
@@ -94,10 +130,9 @@ impl Transaction {
         } else {
             return Err("invalid transaction v, r, s values");
         };
-        let signing_hash = keccak256(rlp::list(&payload));
-        Ok(Self {
-            hash: keccak256(&raw),
-            signing_hash,
+        let transaction = Transaction {
+            hash: B256::ZERO,
+            signing_hash: B256::ZERO,
             kind: 0,
             chain_id,
             nonce,
@@ -115,7 +150,8 @@ impl Transaction {
             r,
             s,
             raw,
-        })
+        };
+        Ok(Self { transaction, preimage: rlp::list(&payload) })
     }
 
     fn typed(raw: Bytes) -> Result<Self, Malformed> {
@@ -144,9 +180,9 @@ impl Transaction {
         let mut preimage = Vec::with_capacity(signed.len() + 10);
         preimage.push(kind);
         rlp::put_list(&mut preimage, signed);
-        Ok(Self {
-            hash: keccak256(&raw),
-            signing_hash: keccak256(preimage),
+        let transaction = Transaction {
+            hash: B256::ZERO,
+            signing_hash: B256::ZERO,
             kind,
             chain_id: Some(chain_id),
             nonce,
@@ -164,7 +200,8 @@ impl Transaction {
             r,
             s,
             raw,
-        })
+        };
+        Ok(Self { transaction, preimage })
     }
 }
 
