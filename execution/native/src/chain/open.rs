@@ -249,7 +249,7 @@ impl OpenBlock {
 
     /// Old and new under the keys of the store. The accounts of `layer` and `hot` take over their storage roots.
     fn diff(&self, layer: &mut Layer, storage_roots: &alloy_primitives::map::B256Map<B256>, hot: &mut Hot) -> Diff {
-        let mut diff = Diff::default();
+        let mut diff = Diff { accounts: Vec::with_capacity(layer.accounts.len()), ..Diff::default() };
         for (address, new) in &mut layer.accounts {
             let key = alloy_primitives::keccak256(address);
             if let (Some(account), Some(root)) = (new.as_mut(), storage_roots.get(&key)) {

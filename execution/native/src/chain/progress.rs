@@ -128,23 +128,39 @@ impl Shared {
     }
 
     fn advance(&self, tries: &mut Tries, steps: &[Step]) -> Result<()> {
+        let Tries { state, gone, storage_roots, transactions, receipts } = tries;
+        let (lists, state) = rayon::join(
+            || {
+                let raws = steps.iter().flat_map(|step| step.raws.iter().map(|raw| raw.as_ref()));
+                let outcomes = steps.iter().flat_map(|step| &step.outcomes);
+                transactions.extend(raws)?;
+                receipts.extend(outcomes.map(|outcome| outcome.receipt.as_ref()))
+            },
+            || self.advance_state(state, gone, storage_roots, steps),
+        );
+        lists.and(state)
+    }
+
+    fn advance_state(
+        &self,
+        state: &mut Child,
+        all_gone: &mut Gone,
+        all_storage_roots: &mut B256Map<B256>,
+        steps: &[Step],
+    ) -> Result<()> {
         let mut layer = Layer::default();
         for step in steps {
             layer.absorb(&step.layer);
         }
-        let raws = steps.iter().flat_map(|step| step.raws.iter().map(|raw| raw.as_ref()));
-        let receipts = steps.iter().flat_map(|step| step.outcomes.iter().map(|outcome| outcome.receipt.as_ref()));
-        tries.transactions.extend(raws)?;
-        tries.receipts.extend(receipts)?;
         let (gone, storage_roots) = (Mutex::default(), Mutex::default());
         let source: &dyn crate::trie::Source = match &self.snapshot {
             Some(snapshot) => snapshot,
             None => &crate::trie::InMemory,
         };
         let context = Context { source, owner: None, gone: &gone, storage_roots: &storage_roots };
-        tries.state = update(std::mem::take(&mut tries.state), &layer.changes(), &context)?;
-        tries.gone.append(&mut *lock(&gone)?);
-        tries.storage_roots.extend(lock(&storage_roots)?.drain(..));
+        *state = update(std::mem::take(state), &layer.changes(), &context)?;
+        all_gone.append(&mut *lock(&gone)?);
+        all_storage_roots.extend(lock(&storage_roots)?.drain(..));
         Ok(())
     }
 }
