@@ -1,8 +1,9 @@
 """Executes a sealed block once more, as a witness of what it does. Blocking."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Final, Protocol, runtime_checkable
 
 from sequencer.core.block import Block, Header, PayloadAttributes
 from sequencer.core.chain_spec import ChainSpec
@@ -14,7 +15,24 @@ from sequencer.core.transaction import Transaction
 from sequencer.core.types import UINT64_MAX, ZERO_HASH, Hash32
 from sequencer.verification.comparison import Answer
 
+PORTION: Final = 256
+"""Transactions that are executed or compared at once: Python's lock is free, and the priority chosen anew, between."""
+LATE_BLOCKS: Final = 3
+"""Who lacks so many blocks is late."""
 _outcome_hash = attrgetter("outcome_hash")
+
+
+def late(lacking_blocks: int) -> bool:
+    """Whether a witness that lacks the newest ``lacking_blocks`` may take time from the chain it follows, because
+    batches wait for it."""
+    return lacking_blocks >= LATE_BLOCKS
+
+
+@runtime_checkable
+class Pressed(Protocol):
+    """An engine that works in what time others leave, until it is pressed."""
+
+    def press(self, late: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +46,11 @@ class Executed:
         """Every outcome and the header are these; its hash covers the roots of state and receipts."""
         return (
             self.sealed.header.hash == header.hash
-            and len(self.answers) == len(self.sealed.outcomes)
-            and list(map(_outcome_hash, self.answers)) == list(outcome_hashes)
+            and len(self.answers) == len(self.sealed.outcomes) == len(outcome_hashes)
+            and all(
+                list(map(_outcome_hash, self.answers[at : at + PORTION])) == list(outcome_hashes[at : at + PORTION])
+                for at in range(0, len(self.answers), PORTION)
+            )
         )
 
     def answer(self) -> Answer:
@@ -48,16 +69,33 @@ class Witness:
     engine: ExecutionEngine
     recovery: SenderRecovery
 
-    def execute(self, spec: ChainSpec, block: Block, *, recovered: bool = False) -> Executed:
+    def execute(
+        self,
+        spec: ChainSpec,
+        block: Block,
+        *,
+        recovered: bool = False,
+        lacking: Callable[[], int] = lambda: LATE_BLOCKS,
+    ) -> Executed:
         """Execute ``block`` on top of the engine's newest one and seal it. With ``recovered`` its transactions are
-        taken as they are, senders and all (docs/adr/009); else they are made again from their bytes.
+        taken as they are, senders and all (docs/adr/009); else they are made again from their bytes. ``lacking`` says
+        how many blocks are still to be executed, this one among them.
 
         Raises ``Fatal`` for bytes that are no transaction of this chain.
         """
-        self.engine.begin(_attributes(block))
         transactions = block.transactions if recovered else self._recover(spec, block)
-        answers = self.engine.apply(transactions)
+        self._press(lacking())
+        self.engine.begin(_attributes(block))
+        answers: list[Outcome | Rejected] = []
+        for at in range(0, len(transactions), PORTION):
+            self._press(lacking())
+            answers += self.engine.apply(transactions[at : at + PORTION])
+        self._press(lacking())
         return Executed(answers, self.engine.seal())
+
+    def _press(self, lacking_blocks: int) -> None:
+        if isinstance(self.engine, Pressed):
+            self.engine.press(late(lacking_blocks))
 
     def _recover(self, spec: ChainSpec, block: Block) -> list[Transaction]:
         header = block.header

@@ -176,10 +176,15 @@ class Verifier:
         return _Turn(stored, [outcome.outcome_hash for outcome in stored.outcomes], recovered=False)
 
     def _verify(self, turn: _Turn) -> Difference | None:
-        executed = self._witness.execute(self._genesis.spec, turn.block, recovered=turn.recovered)
+        executed = self._witness.execute(
+            self._genesis.spec, turn.block, recovered=turn.recovered, lacking=self._lacking
+        )
         if not executed.equals(turn.block.header, turn.promised):
             return self._name(turn, executed)
         return None if turn.recovered else self._compare_signed(turn)
+
+    def _lacking(self) -> int:
+        return self._head - self._height
 
     def _compare_signed(self, turn: _Turn) -> Difference | None:
         """A stored block has lost the list of what was promised; the signed roots over it are there."""

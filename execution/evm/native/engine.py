@@ -35,7 +35,8 @@ class _OpenBlock:
 class NativeEngine(NativeInspection):
     """``ExecutionEngine`` on revm, with its state under ``folder``.
 
-    With ``background`` it makes way for others: its blocks are executed on one thread of low priority.
+    With ``background`` it makes way for others: its blocks are executed on one thread of low priority, which has what
+    nobody else wants, and is pressed to take more when it is late.
     """
 
     name = "native"
@@ -72,6 +73,10 @@ class NativeEngine(NativeInspection):
     def height(self) -> int:
         height: int = self.ask("height")
         return height
+
+    def press(self, late: bool) -> None:
+        """Say whether an engine in the background is late, and may take a fourth of a processor from others."""
+        self.ask("press", late)
 
     # -------------------------------------------------------------------------- the open block
 

@@ -10,11 +10,12 @@ import pytest
 
 from execution.selection import native_is_installed, open_verifying_engine
 from sequencer.core import merkle
+from sequencer.core.block import PayloadAttributes
 from sequencer.core.errors import Temporary
 from sequencer.core.flashblock import Flashblock, SignedFlashblock, outcome_leaves
 from sequencer.core.types import Hash32, Signature
-from sequencer.verification import service
-from tests.scenario.verification.chains import COUNTER, LEADER, Chain, Follower, follower, leader
+from sequencer.verification import reexecution, service
+from tests.scenario.verification.chains import COUNTER, LEADER, Chain, Double, Follower, follower, leader
 
 SLOT = Hash32(bytes(32))
 
@@ -58,6 +59,56 @@ def test_it_follows_what_is_sealed_and_says_how_far_it_is(tmp_path: Path, chain:
         assert follows.metric("sequencer_verification_seconds_count") == 3
         assert follows.metric("sequencer_verification_differences_total") == 0
         assert follows.found == []
+
+
+@pytest.mark.parametrize(("lacking", "expected"), [(0, False), (1, False), (2, False), (3, True), (1_000, True)])
+def test_only_who_lacks_several_blocks_takes_time_from_the_chain(lacking: int, expected: bool) -> None:
+    assert reexecution.late(lacking) is expected
+
+
+def test_it_hurries_while_it_is_late_and_makes_way_once_it_has_caught_up(tmp_path: Path, chain: Chain) -> None:
+    pressed = []
+
+    class Follows(Double):
+        def press(self, late: bool) -> None:
+            pressed.append(late)
+
+        def begin(self, attributes: PayloadAttributes) -> None:
+            pressed.append(attributes.number)
+            self._engine.begin(attributes)
+
+    for _ in range(4):
+        asyncio.run(chain.transfers())
+    own = open_verifying_engine(chain.engine._engine, tmp_path / "verify", forks_needed=["prague"])
+    with follower(tmp_path, chain, Follows(own)) as follows:
+        serve(follows, 4, lambda: follows.verifier.reached(4))
+    found = {number: set(_between(pressed, number)) for number in range(1, 5)}
+    assert found == {1: {True}, 2: {True}, 3: {False}, 4: {False}}
+
+
+def _between(pressed: list[int | bool], number: int) -> list[int | bool]:
+    """What was said from the beginning of block ``number`` on, until the next one began."""
+    begun = [at for at, entry in enumerate(pressed) if type(entry) is int] + [len(pressed) + 1]
+    return pressed[begun[number - 1] + 1 : begun[number] - 1]
+
+
+@pytest.mark.parametrize("wrong", [None, 0, 5, 9])
+def test_a_block_is_executed_and_compared_in_portions(
+    tmp_path: Path, chain: Chain, monkeypatch: pytest.MonkeyPatch, wrong: int | None
+) -> None:
+    monkeypatch.setattr(reexecution, "PORTION", 4)
+    with follower(tmp_path, chain) as follows:
+
+        async def story() -> None:
+            block = await chain.transfers(10)
+            promised = [outcome.outcome_hash for outcome in block.outcomes]
+            if wrong is not None:
+                promised[wrong] = Hash32(bytes(32))
+            follows.verifier.sealed(block, promised)
+            await (follows.verifier.reached(1) if wrong is None else follows.differs.wait())
+
+        serve(follows, 0, story)
+        assert [difference.position for difference in follows.found] == ([] if wrong is None else [wrong])
 
 
 def test_blocks_of_before_it_are_taken_from_the_store(tmp_path: Path, chain: Chain) -> None:

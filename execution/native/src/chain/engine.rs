@@ -143,6 +143,13 @@ impl Engine {
         })
     }
 
+    /// Whether one that works in the background is `late`, and its work from now on may take something from others.
+    pub fn press(&self, late: bool) {
+        if let Some(thread) = &self.background {
+            thread.press(late);
+        }
+    }
+
     /// Drives the engine on the thread that its blocks are to be built on.
     pub fn drive<T: Send>(&self, work: impl FnOnce(&Self) -> T + Send) -> T {
         match &self.background {

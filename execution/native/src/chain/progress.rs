@@ -54,8 +54,11 @@ pub struct Progress {
 /// So many changes are worth a walk through the tries.
 const ENOUGH: usize = 512;
 
+/// Without a worker the tries are kept up in portions of so many changes, so that sealing is not one long job.
+const A_PORTION: usize = 4096;
+
 impl Progress {
-    /// On top of the block whose state trie is `parent`; without `eager` all is left to sealing.
+    /// On top of the block whose state trie is `parent`; `eager` with a worker of its own.
     pub fn new(parent: Child, snapshot: Option<Snapshot>, eager: bool) -> Self {
         let tries = Tries { state: parent.clone(), ..Tries::default() };
         let shared = Shared {
@@ -68,10 +71,14 @@ impl Progress {
         Self { shared: Arc::new(shared), weight: 0, eager }
     }
 
-    /// Notes what was executed, and wakes the worker if it is worth it.
+    /// Notes what was executed, and wakes the worker if it is worth it; without one the work is done here.
     pub fn push(&mut self, step: Step) -> Result<()> {
         self.weight += step.layer.weight() + step.outcomes.len();
         lock(&self.shared.inbox)?.push(step);
+        if !self.eager && self.weight >= A_PORTION {
+            self.weight = 0;
+            return self.shared.work();
+        }
         if self.eager && self.weight >= ENOUGH && !self.shared.running.swap(true, Ordering::AcqRel) {
             self.weight = 0;
             self.wake();

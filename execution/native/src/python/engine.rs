@@ -79,6 +79,12 @@ impl PyEngine {
         Ok(Self(RwLock::new(Some(Arc::new(detached(py, open)?)))))
     }
 
+    /// Whether an engine in the background is late, and may take something from others.
+    fn press(&self, late: bool) -> PyResult<()> {
+        self.engine()?.press(late);
+        Ok(())
+    }
+
     /// Creates or finds the state of block 0; its root.
     fn open_genesis<'py>(&self, py: Python<'py>, accounts: Vec<AccountFields>) -> PyResult<Bound<'py, PyBytes>> {
         let accounts = accounts.into_iter().map(genesis_account).collect::<PyResult<Vec<_>>>()?;
