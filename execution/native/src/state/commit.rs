@@ -1,8 +1,8 @@
 //! Writing blocks to the store and taking them back, each in one batch with the height.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alloy_primitives::map::{B256Map, HashMap};
 use alloy_primitives::{Address, B256, Bytes, U256};
 
 use super::account::{Account, put_integer};
@@ -43,39 +43,56 @@ pub struct TrieRows {
 }
 
 /// Writes sealed blocks, lowest first, and the newest one's trie if it is given.
+///
+/// Each table's rows in the order of their keys: one finds its place near the one before, where memory is at hand.
 pub fn write_blocks(store: &Store, blocks: &[Arc<Sealed>], trie: Option<TrieRows>) -> Result<()> {
     let Some(newest) = blocks.last() else { return Ok(()) };
     let tables = &store.tables;
     let mut batch = store.batch();
-    let mut accounts: B256Map<(Address, Option<Account>)> = HashMap::default();
-    let mut slots: HashMap<[u8; 64], (U256, U256)> = HashMap::default();
+    let accounts = in_order(blocks, |diff| &diff.accounts, |change| change.key.as_slice());
+    for (number, change) in &accounts {
+        let old = change.old.map(|account| account.to_row(&change.address)).unwrap_or_default();
+        batch.insert(&tables.account_history, [change.key.as_slice(), number].concat(), old);
+    }
+    let slots = in_order(blocks, |diff| &diff.slots, |change| &change.key);
+    for (number, change) in &slots {
+        batch.insert(&tables.slot_history, [&change.key[..], number].concat(), slot_row(change.slot, change.old));
+    }
     for block in blocks {
         let number = block.header.number.to_be_bytes();
         let mut changes = (block.diff.accounts.len() as u32).to_be_bytes().to_vec();
-        for change in &block.diff.accounts {
-            changes.extend_from_slice(change.key.as_slice());
-            let old = change.old.map(|account| account.to_row(&change.address)).unwrap_or_default();
-            batch.insert(&tables.account_history, [change.key.as_slice(), &number].concat(), old);
-            accounts.insert(change.key, (change.address, change.new));
-        }
-        for change in &block.diff.slots {
-            changes.extend_from_slice(&change.key);
-            batch.insert(&tables.slot_history, [&change.key[..], &number].concat(), slot_row(change.slot, change.old));
-            slots.insert(change.key, (change.slot, change.new));
-        }
+        block.diff.accounts.iter().for_each(|change| changes.extend_from_slice(change.key.as_slice()));
+        block.diff.slots.iter().for_each(|change| changes.extend_from_slice(&change.key));
         for (hash, code) in &block.diff.codes {
             batch.insert(&tables.codes, hash.as_slice(), &code[..]);
         }
         batch.insert(&tables.changes, number, changes);
         batch.insert(&tables.headers, number, [block.hash.as_slice(), &block.encoded].concat());
     }
-    put_accounts(&mut batch, store, accounts);
-    put_slots(&mut batch, store, slots);
+    let last = accounts.chunk_by(|(_, one), (_, next)| one.key == next.key).filter_map(<[_]>::last);
+    put_accounts(&mut batch, store, last.map(|(_, row)| (row.key, (row.address, row.new))));
+    let last = slots.chunk_by(|(_, one), (_, next)| one.key == next.key).filter_map(<[_]>::last);
+    put_slots(&mut batch, store, last.map(|(_, row)| (row.key, (row.slot, row.new))));
     if let Some(rows) = trie {
         put_trie(&mut batch, store, rows, newest.header.number);
     }
     batch.insert(&tables.meta, "height", newest.header.number.to_be_bytes());
     Ok(batch.commit()?)
+}
+
+/// What all of `blocks` changed in the order of the keys, oldest first for each, with the number of the block.
+fn in_order<'a, T>(
+    blocks: &'a [Arc<Sealed>],
+    rows: impl Fn(&'a Diff) -> &'a [T],
+    key: impl Fn(&'a T) -> &'a [u8],
+) -> Vec<([u8; 8], &'a T)> {
+    let numbered = |block: &'a Arc<Sealed>| {
+        let number = block.header.number.to_be_bytes();
+        rows(&block.diff).iter().map(move |row| (number, row))
+    };
+    let mut all: Vec<_> = blocks.iter().flat_map(numbered).collect();
+    all.sort_by_key(|(_, row)| key(row));
+    all
 }
 
 /// Brings the stored trie up to block `number`, the height.
@@ -117,7 +134,7 @@ fn put_slots(
 /// A record that is put anew is not gone, whichever block said so.
 fn put_trie(batch: &mut fjall::OwnedWriteBatch, store: &Store, trie: TrieRows, number: u64) {
     let TrieRows { flush, gone } = trie;
-    let mut rows: HashMap<Vec<u8>, Option<Vec<u8>>> = HashMap::default();
+    let mut rows: BTreeMap<Vec<u8>, Option<Vec<u8>>> = BTreeMap::new();
     for (owner, path) in gone {
         rows.insert(trie_key(&owner, &path), None);
     }
