@@ -84,6 +84,7 @@ impl Shared {
         while !self.ended.load(SeqCst) {
             if self.due() {
                 (0..SPINS).for_each(|_| spin_loop());
+                thread::yield_now(); // there may be others of this policy, and they have something to do
                 continue;
             }
             // Whoever touches after this line wakes it; whoever did before has moved the end, which is looked at again.

@@ -11,33 +11,29 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
 
-/// How a thread makes way for the node's others, where they want the same processor.
-#[derive(Debug, Clone, Copy)]
-enum Priority {
-    /// By a share of its own: a fourth of the processor at nice 5, some 3 % at 15.
-    Nice(i32),
-    /// By all: it has what nobody else wants (`SCHED_IDLE`), and whoever wakes up takes its place at once.
-    Idle,
-}
-
-/// What must not starve: a follower that does holds the batches up.
-const PRESSED: Priority = Priority::Nice(5);
-const READERS_PRIORITY: Priority = Priority::Nice(15);
+/// What must not starve, for a follower that does holds the batches up: a fourth of a processor that others want all of.
+const PRESSED_NICE: i32 = 5;
+/// A share of 1.5 %, and whoever wakes up takes its place. Not the policy `SCHED_IDLE`, which has a fifth of that: a seal that
+/// began so would take many seconds where another program wants the whole processor.
+const IN_TIME_NICE: i32 = 19;
+/// Some 3 % for each that works. No less, because readers share locks and the store's caches with the builder, which would
+/// wait for a reader that nobody lets come to the end of its turn.
+const READERS_NICE: i32 = 15;
 const READERS: usize = 8;
 
-/// Two threads, of which one works at a time, and on which parallel work of its jobs stays too. A thread that went
-/// idle may not come back, so who is in time works on one, and who is late on the other; jobs should be short, because
-/// each ends where it began.
+/// Two threads, of which one works at a time, and on which parallel work of its jobs stays too. A thread may not raise its
+/// priority, so who is in time works on one, and who is late on the other; jobs should be short, because each ends where it
+/// began.
 pub struct Background {
-    idle: ThreadPool,
+    in_time: ThreadPool,
     pressed: ThreadPool,
     late: AtomicBool,
 }
 
 impl Background {
     pub fn new() -> Result<Self> {
-        let (idle, pressed) = (threads("background idle", 1, Priority::Idle)?, threads("background", 1, PRESSED)?);
-        Ok(Self { idle, pressed, late: AtomicBool::new(true) })
+        let in_time = threads("background", 1, IN_TIME_NICE)?;
+        Ok(Self { in_time, pressed: threads("pressed", 1, PRESSED_NICE)?, late: AtomicBool::new(true) })
     }
 
     /// Whether the jobs from now on are `late`, and may take something from others.
@@ -47,13 +43,13 @@ impl Background {
 
     /// What `work` gives, done on one of the threads.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        if self.late.load(Ordering::Relaxed) { self.pressed.install(work) } else { self.idle.install(work) }
+        if self.late.load(Ordering::Relaxed) { self.pressed.install(work) } else { self.in_time.install(work) }
     }
 }
 
 /// What `work` gives, done on the process's thread for batches.
 pub fn behind<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    static THREAD: LazyLock<Option<ThreadPool>> = LazyLock::new(|| threads("batches", 1, PRESSED).ok());
+    static THREAD: LazyLock<Option<ThreadPool>> = LazyLock::new(|| threads("batches", 1, PRESSED_NICE).ok());
     match &*THREAD {
         Some(thread) => thread.install(work),
         None => work(),
@@ -62,36 +58,19 @@ pub fn behind<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 
 /// What `work` gives, done on one of the process's threads for reads.
 pub fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    static POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| threads("reads", READERS, READERS_PRIORITY).ok());
+    static POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| threads("reads", READERS, READERS_NICE).ok());
     match &*POOL {
         Some(pool) => pool.install(work),
         None => work(),
     }
 }
 
-fn threads(name: &'static str, count: usize, priority: Priority) -> Result<ThreadPool> {
-    let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(move |_| name.into());
-    let pool = pool.start_handler(move |_| take(priority));
+fn threads(name: &'static str, count: usize, nice: i32) -> Result<ThreadPool> {
+    let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(move |_| name.into()).start_handler(move |_| {
+        // Where it is not allowed the thread is as good as any other.
+        let _ = rustix::process::setpriority_process(None, nice);
+    });
     pool.build().map_err(|error| Error::Temporary(format!("no threads: {error}")))
-}
-
-/// Gives the calling thread its priority. Where that is not allowed it is as good as any other.
-fn take(priority: Priority) {
-    match priority {
-        Priority::Nice(nice) => {
-            let _ = rustix::process::setpriority_process(None, nice);
-        }
-        #[cfg(target_os = "linux")]
-        Priority::Idle => {
-            let usual = libc::sched_param { sched_priority: 0 };
-            // SAFETY: the call reads the one structure it is given; 0 is the calling thread.
-            unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const usual) };
-        }
-        #[cfg(not(target_os = "linux"))]
-        Priority::Idle => {
-            let _ = rustix::process::setpriority_process(None, 19);
-        }
-    }
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -100,27 +79,22 @@ mod tests {
 
     use super::*;
 
-    fn is_idle() -> bool {
-        // SAFETY: the call takes no memory; 0 is the calling thread.
-        unsafe { libc::sched_getscheduler(0) == libc::SCHED_IDLE }
-    }
-
     #[test]
     fn reads_and_batches_give_way_and_nobody_else_does() {
         let before = getpriority_process(None);
         assert_eq!(aside(|| getpriority_process(None)), Ok(15));
         assert_eq!(behind(|| getpriority_process(None)), Ok(5));
-        assert_eq!((getpriority_process(None), is_idle()), (before, false));
+        assert_eq!(getpriority_process(None), before);
     }
 
     #[test]
-    fn a_follower_in_time_takes_nothing_from_others_and_one_that_is_late_takes_its_share() {
+    fn a_follower_in_time_takes_next_to_nothing_and_one_that_is_late_takes_its_share() {
         let follower = Background::new().expect("threads");
-        assert!(!follower.run(is_idle));
+        let nice = || follower.run(|| getpriority_process(None));
+        assert_eq!(nice(), Ok(5));
         follower.press(false);
-        assert!(follower.run(is_idle));
+        assert_eq!(nice(), Ok(19));
         follower.press(true);
-        assert!(!follower.run(is_idle));
-        assert_eq!(follower.run(|| getpriority_process(None)), Ok(5));
+        assert_eq!(nice(), Ok(5));
     }
 }
