@@ -1,11 +1,12 @@
-"""Keeping a processor awake while transactions come in, so that a single one does not wait for it to wake up.
+"""Keeping processors awake while transactions come in, so that a single one does not wait for them to wake up.
 
 On the way of a transaction to its promise threads wait for each other and for the disk a dozen times. A processor that
 has nothing else to do falls asleep each time, and waking takes longer than most of the work. The native extension has
-a thread that prevents it, at a priority at which it takes time from nobody on the machine; without the extension the
+threads that prevent it, at a priority at which they take time from nobody on the machine; without the extension the
 node is slower when it is idle, and nothing else changes.
 """
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,22 +17,25 @@ import structlog
 
 _QUOTAS: Final = (Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"))
 """Where Linux shows the CPU quota of a container, by the version of control groups."""
+_PROCESSORS: Final = 2
+"""A transaction is never in more threads at a time: one hands it over, one takes it."""
 _NATIVE_MODULE: Final = "rollup_sequencer_native"
 
 _log = structlog.get_logger()
 
 
 def idle_poll(duration_ms: int) -> Callable[[], None]:
-    """What to call when transactions come in: for ``duration_ms`` from then on a processor stays awake.
+    """What to call when transactions come in: for ``duration_ms`` from then on one or two processors stay awake.
 
     Does nothing for a duration of 0, without the native extension, and under a CPU quota, which polling would use up.
     """
     if not duration_ms or find_spec(_NATIVE_MODULE) is None or any(map(_limits, _QUOTAS)):
         return lambda: None
     try:
-        touch: Callable[[], None] = import_module(_NATIVE_MODULE).IdlePoll(duration_ms).touch
-    except OSError as error:  # no thread to be had; whoever needs one will say so
-        _log.warning("no thread for idle polling", error=str(error))
+        threads = min(_PROCESSORS, os.cpu_count() or 1)
+        touch: Callable[[], None] = import_module(_NATIVE_MODULE).IdlePoll(duration_ms, threads).touch
+    except OSError as error:  # no threads to be had; whoever needs one will say so
+        _log.warning("no threads for idle polling", error=str(error))
         return lambda: None
     return touch
 

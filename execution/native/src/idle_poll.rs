@@ -1,73 +1,78 @@
-//! Keeps a processor awake between transactions.
+//! Keeps processors awake between transactions.
 //!
 //! A single transaction's way to its promise has a dozen places where a thread waits for another one or for the disk. A
 //! processor with nothing else to do falls asleep at each of them, and waking it takes longer than most of the work: in
-//! a virtual machine it is the host that has to do it. So for a while after a transaction came in, a thread of the lowest
-//! policy there is (`SCHED_IDLE`) does nothing, busily. It runs only where nobody else wants to, and gives way at once.
+//! a virtual machine it is the host that has to do it. So for a while after a transaction came in, threads of the lowest
+//! policy there is (`SCHED_IDLE`) do nothing, busily. They run only where nobody else wants to, and give way at once.
 
 use std::hint::spin_loop;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 /// How often it spins before it looks at the clock again: some microseconds.
 const SPINS: usize = 64;
 
-/// The thread, as long as this lives.
+/// The threads, as long as this lives.
 pub struct IdlePoll {
     shared: Arc<Shared>,
     duration: Duration,
-    thread: Thread,
+    threads: Vec<Thread>,
 }
 
 struct Shared {
     began: Instant,
     /// Nanoseconds since then.
     until: AtomicU64,
-    parked: AtomicBool,
+    /// Threads that sleep, or are about to.
+    parked: AtomicUsize,
     ended: AtomicBool,
 }
 
 impl IdlePoll {
-    /// A thread that sleeps until it is told that work came in, and polls for `duration` from then on.
-    pub fn new(duration: Duration) -> io::Result<Self> {
+    /// So many threads that sleep until they are told that work came in, and poll for `duration` from then on.
+    pub fn new(duration: Duration, threads: usize) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             began: Instant::now(),
             until: AtomicU64::new(0),
-            parked: AtomicBool::new(false),
+            parked: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
         });
-        let polled = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("idle-poll".into()).spawn(move || {
-            if become_idle() {
-                polled.run();
-            }
-        })?;
-        Ok(Self { shared, duration, thread: thread.thread().clone() })
+        let mut poll = Self { shared, duration, threads: Vec::new() };
+        for _ in 0..threads {
+            let shared = Arc::clone(&poll.shared);
+            let thread = thread::Builder::new().name("idle-poll".into()).spawn(move || {
+                if become_idle() {
+                    shared.run();
+                }
+            })?;
+            poll.threads.push(thread.thread().clone());
+        }
+        Ok(poll)
     }
 
     /// Work came in, and more may follow.
     pub fn touch(&self) {
         let until = self.shared.now() + self.duration.as_nanos() as u64;
         self.shared.until.store(until, SeqCst);
-        if self.shared.parked.load(SeqCst) {
-            self.thread.unpark();
+        if self.shared.parked.load(SeqCst) > 0 {
+            self.threads.iter().for_each(Thread::unpark);
         }
     }
 
-    /// It polls at the moment.
+    /// They poll at the moment.
     pub fn polls(&self) -> bool {
         self.shared.due()
     }
 }
 
 impl Drop for IdlePoll {
-    /// Does not wait for the thread, which gets no processor while others want it.
+    /// Does not wait for the threads, which get no processor while others want it.
     fn drop(&mut self) {
         self.shared.ended.store(true, SeqCst);
-        self.thread.unpark();
+        self.threads.iter().for_each(Thread::unpark);
     }
 }
 
@@ -88,11 +93,11 @@ impl Shared {
                 continue;
             }
             // Whoever touches after this line wakes it; whoever did before has moved the end, which is looked at again.
-            self.parked.store(true, SeqCst);
+            self.parked.fetch_add(1, SeqCst);
             if !self.due() && !self.ended.load(SeqCst) {
                 thread::park();
             }
-            self.parked.store(false, SeqCst);
+            self.parked.fetch_sub(1, SeqCst);
         }
     }
 }
@@ -115,14 +120,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_polls_after_work_and_no_longer_than_told() {
-        let poll = IdlePoll::new(Duration::from_secs(3600)).unwrap();
+    fn they_poll_after_work_and_no_longer_than_told() {
+        let poll = IdlePoll::new(Duration::from_secs(3600), 2).unwrap();
         assert!(!poll.polls());
         poll.touch();
         assert!(poll.polls());
         drop(poll); // returns although the hour is not over
 
-        let over = IdlePoll::new(Duration::ZERO).unwrap();
+        let over = IdlePoll::new(Duration::ZERO, 1).unwrap();
         over.touch();
         assert!(!over.polls());
     }

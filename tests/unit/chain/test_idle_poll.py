@@ -1,5 +1,6 @@
-"""The thread that keeps a processor awake takes time from nobody, and is not there where it would."""
+"""The threads that keep processors awake take time from nobody, and are not there where they would."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -24,28 +25,33 @@ def test_quotas_of_control_groups(text: str, quota: bool) -> None:
 
 
 def _threads() -> set[int]:
-    tasks = Path("/proc/self/task").iterdir()
-    return {int(task.name) for task in tasks if (task / "comm").read_text() == "idle-poll\n"}
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            if (task / "comm").read_text() == "idle-poll\n":
+                found.add(int(task.name))
+    return found
 
 
 @pytest.mark.timeout(60)
-def test_it_runs_only_where_nobody_else_wants_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_run_only_where_nobody_else_wants_to(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("rollup_sequencer_native", reason="the native extension is not built")
     monkeypatch.setattr(module, "_QUOTAS", ())
     before = _threads()
     touch = idle_poll(1)
     touch()
-    while not (started := _threads() - before):
+    while len(started := _threads() - before) < min(2, os.cpu_count() or 1):
         os.sched_yield()
-    (thread,) = started
-    while os.sched_getscheduler(thread) != os.SCHED_IDLE:
+    while any(os.sched_getscheduler(thread) != os.SCHED_IDLE for thread in started):
         os.sched_yield()
     del touch
     while _threads() - before:
         os.sched_yield()
 
 
-def test_it_is_not_there_under_a_quota_nor_when_switched_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_are_not_there_under_a_quota_nor_when_switched_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     quota = tmp_path / "cpu.max"
     quota.write_text("50000 100000\n")
     before = _threads()

@@ -1,4 +1,4 @@
-//! The thread that keeps a processor awake, as Python sees it.
+//! The threads that keep processors awake, as Python sees them.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use pyo3::prelude::*;
 
 use crate::idle_poll::IdlePoll;
 
-/// Polls for `duration_ms` after each `touch`, on a thread of policy `SCHED_IDLE`; ends when it is dropped.
+/// Polls for `duration_ms` after each `touch`, on so many threads of policy `SCHED_IDLE`; ends when it is dropped.
 #[pyclass(frozen, name = "IdlePoll", module = "rollup_sequencer_native")]
 pub struct PyIdlePoll(IdlePoll);
 
 #[pymethods]
 impl PyIdlePoll {
     #[new]
-    fn new(duration_ms: u64) -> PyResult<Self> {
-        let poll = IdlePoll::new(Duration::from_millis(duration_ms));
+    fn new(duration_ms: u64, threads: usize) -> PyResult<Self> {
+        let poll = IdlePoll::new(Duration::from_millis(duration_ms), threads);
         Ok(Self(poll.map_err(|error| PyOSError::new_err(error.to_string()))?))
     }
 
