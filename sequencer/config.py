@@ -45,10 +45,11 @@ class NodeConfig:
     """Execution engine; auto takes the native one where it is installed."""
     read_workers: int = field(default=2, metadata={"minimum": 1, "maximum": 64})
     """Processes that answer eth_call and eth_estimateGas for the reference engine."""
-    idle_poll_ms: int = field(default=250, metadata={"minimum": 0, "maximum": 60_000})
+    idle_poll_ms: int = field(default=0, metadata={"minimum": 0, "maximum": 60_000})
     """How long after a transaction up to two processors are kept awake: waking them takes a single transaction longer
-    than most of its way. It takes time from nobody, but what is left of them counts as used meanwhile. 0 switches it
-    off, and so does a container's CPU quota."""
+    than most of its way. 250 suits a machine of the node's own. It takes time from nobody, but what is left of them
+    counts as used meanwhile, and where others leave nothing the process may take seconds to end. Never under a
+    container's CPU quota. 0 is off."""
     disk_low_bytes: int = 512 * 1024 * 1024
     """Free disk space below which new transactions are refused; what was promised is still posted."""
     disk_full_bytes: int = 64 * 1024 * 1024

@@ -13,9 +13,9 @@ use crate::error::{Error, Result};
 
 /// What must not starve, for a follower that does holds the batches up: a fourth of a processor that others want all of.
 const PRESSED_NICE: i32 = 5;
-/// A share of 1.5 %, and whoever wakes up takes its place. Not the policy `SCHED_IDLE`, which has a fifth of that: a seal that
-/// began so would take many seconds where another program wants the whole processor.
-const IN_TIME_NICE: i32 = 19;
+/// A tenth of it. No less, nor the policy `SCHED_IDLE`: where another program wants the whole processor a seal that began
+/// so would take seconds, and so would the end of a killed process, whose memory its last thread gives back.
+const IN_TIME_NICE: i32 = 10;
 /// Some 3 % for each that works. No less, because readers share locks and the store's caches with the builder, which would
 /// wait for a reader that nobody lets come to the end of its turn.
 const READERS_NICE: i32 = 15;
@@ -88,12 +88,12 @@ mod tests {
     }
 
     #[test]
-    fn a_follower_in_time_takes_next_to_nothing_and_one_that_is_late_takes_its_share() {
+    fn a_follower_in_time_takes_little_and_one_that_is_late_takes_its_share() {
         let follower = Background::new().expect("threads");
         let nice = || follower.run(|| getpriority_process(None));
         assert_eq!(nice(), Ok(5));
         follower.press(false);
-        assert_eq!(nice(), Ok(19));
+        assert_eq!(nice(), Ok(10));
         follower.press(true);
         assert_eq!(nice(), Ok(5));
     }
