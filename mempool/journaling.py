@@ -2,7 +2,7 @@
 
 A transaction is answered once it is written, so whatever a user was told was accepted survives ``kill -9``.
 Building does not wait for it. Who waits for a pre-confirmation is told nothing before the sequence log has the
-transaction, so it is written here only if that takes long.
+transaction, so it is written here only if that takes long, or if something is to be told before (``flush``).
 """
 
 import asyncio
@@ -51,6 +51,10 @@ class JournalWriter:
         self._unhurried: list[tuple[PooledTransaction, Submission]] = []
         self._older: list[tuple[PooledTransaction, Submission]] = []
         """Of the unhurried those that were there when the time began to run."""
+        self._timer_runs = False
+        self._flushing: list[asyncio.Future[None]] = []
+        """Who waits until all that was added so far is written."""
+        self._ended = False
         self._work = asyncio.Event()
         self._copying: asyncio.Task[bool] | None = None
 
@@ -72,14 +76,28 @@ class JournalWriter:
 
     def add_unhurried(self, accepted: Iterable[tuple[PooledTransaction, Submission]]) -> None:
         """Write those of them that still wait in a while; they are answered already."""
-        if not self._unhurried and not self._older:
+        if not self._timer_runs:
+            self._timer_runs = True
             asyncio.get_running_loop().call_later(_PROMISE_S, self._hurry)
         self._unhurried += accepted
+
+    async def flush(self) -> None:
+        """Write now what has no hurry, and return once all that was added before is written. As with any answer, a
+        disk that refuses is no reason not to return."""
+        if self._ended:
+            return
+        self._waiting += [item for item in (*self._older, *self._unhurried) if self._waits(item[0])]
+        self._older, self._unhurried = [], []
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._flushing.append(written)
+        self._work.set()
+        await written
 
     def _hurry(self) -> None:
         waiting = [item for item in self._older if self._waits(item[0])]
         self._older, self._unhurried = self._unhurried, []
-        if self._older:
+        self._timer_runs = bool(self._older)
+        if self._timer_runs:
             asyncio.get_running_loop().call_later(_PROMISE_S, self._hurry)
         if waiting:
             self.add(waiting)
@@ -91,17 +109,19 @@ class JournalWriter:
                 while True:
                     await self._work.wait()
                     self._work.clear()
-                    while self._waiting:
+                    while self._waiting or self._flushing:
                         await self._write()
                     await self._keep_small(tasks)
         finally:
             batch = [*self._waiting, *self._older, *self._unhurried]
             self._waiting, self._older, self._unhurried = [], [], []
             await asyncio.to_thread(self._finish, [pooled for pooled, _ in batch])
-            _answer(batch)
+            self._ended = True
+            _answer(batch, self._flushing)
 
     async def _write(self) -> None:
         batch, self._waiting = self._waiting, []
+        flushing, self._flushing = self._flushing, []
         try:
             await asyncio.get_running_loop().run_in_executor(
                 self._thread, self._journal.append, [pooled for pooled, _ in batch]
@@ -111,8 +131,9 @@ class JournalWriter:
         except asyncio.CancelledError:
             # The thread may not have begun. Writing twice does no harm: what is known is not admitted again.
             self._waiting = [*batch, *self._waiting]
+            self._flushing = [*flushing, *self._flushing]
             raise
-        _answer(batch)
+        _answer(batch, flushing)
 
     def _finish(self, left: list[PooledTransaction]) -> None:
         try:
@@ -150,6 +171,9 @@ class JournalWriter:
         _log.error("mempool journal cannot be written", error=str(error))
 
 
-def _answer(batch: list[tuple[PooledTransaction, Submission]]) -> None:
+def _answer(batch: list[tuple[PooledTransaction, Submission]], flushing: list[asyncio.Future[None]]) -> None:
     for pooled, submission in batch:
         submission.answer(pooled)
+    for written in flushing:
+        if not written.done():
+            written.set_result(None)

@@ -107,7 +107,7 @@ class Mempool:
         self, raw: bytes, origin: int = ORIGIN_RPC, *, executable_only: bool = False, until_promised: bool = False
     ) -> PooledTransaction:
         """Hand a raw transaction in and wait until it is in the pool, and unless ``until_promised``, which says that
-        the caller tells nobody before it is promised, in the journal.
+        the caller tells nobody before it is promised or ``flush_journal`` returns, in the journal.
 
         Raises ``Rejected``, at once when too many wait; ``NonceGap`` for one that would have to wait for an earlier
         nonce, if ``executable_only``; ``Temporary`` when the state cannot be read now.
@@ -134,6 +134,7 @@ class Mempool:
             return []
         answers = Answers(len(raws), asyncio.get_running_loop().create_future())
         received_ms, rules = self._clock_ms(), self._rules()
+        known = False
         for place, (raw, raw_hash) in enumerate(zip(raws, hashes, strict=True)):
             try:
                 self._check_unread(raw, raw_hash, rules)
@@ -145,8 +146,11 @@ class Mempool:
             except Rejected as refusal:
                 self._metrics.refused.labels(refusal.reason).inc()
                 answers.give(place, refusal)
+                known = known or refusal.reason is Reason.ALREADY_KNOWN
         if self._ingress:
             self._arrived.set()
+        if known and not until_promised:  # senders take it for an acceptance
+            await self.flush_journal()
         return await answers.complete
 
     async def submit_bundle(self, raws: Sequence[bytes], terms: BundleTerms) -> Hash32:
@@ -175,6 +179,11 @@ class Mempool:
         self.bundles.add(Bundle(name, members, terms))
         self._ready.set()
         return name
+
+    async def flush_journal(self) -> None:
+        """Return once everything that entered the pool before is in the journal, whoever waits for its promise."""
+        if self._journal is not None:
+            await self._journal.flush()
 
     def stop_accepting(self, why: str) -> None:
         """Refuse everything from now on; what was handed in before is still admitted."""

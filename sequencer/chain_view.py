@@ -152,6 +152,10 @@ class ChainView:
         pooled = await self._pool.submit(raw, executable_only=executable_only, until_promised=until_promised)
         return pooled.transaction.hash
 
+    async def persist_submitted(self) -> None:
+        """By the pool's journal."""
+        await self._pool.flush_journal()
+
     async def submit_all(self, raws: Sequence[bytes], hashes: Sequence[Hash32]) -> Sequence[SequencerError | None]:
         """Into the pool, all of them."""
         answers = await self._pool.submit_all(raws, hashes)

@@ -84,6 +84,8 @@ class OrderingDesk:
         arrival = self._pool.arrival(transaction_hash)
         if arrival is None:
             return None
+        if self._pool.get(transaction_hash) is not None:
+            await self._pool.flush_journal()  # a crash must not let what was signed arrive anew, and later
         receipt = Received(transaction_hash, arrival.sequence, arrival.received_ms)
         signature = await asyncio.get_running_loop().run_in_executor(self._threads, self._sign, receipt)
         signed = SignedReceived(receipt, self._address, signature)

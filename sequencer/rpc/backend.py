@@ -69,7 +69,12 @@ class Backend(Protocol):
     async def submit(self, raw: bytes, *, executable_only: bool = False, until_promised: bool = False) -> Hash32:
         """Admit a transaction to the pool. Raises ``Rejected``, ``NonceGap`` for one that would have to wait for an
         earlier nonce if ``executable_only``, or ``Temporary`` while ingress is stopped. It survives a crash when this
-        returns, unless ``until_promised``: then the caller tells nobody before the transaction is promised."""
+        returns, unless ``until_promised``: then the caller tells nobody before the transaction is promised, or
+        ``persist_submitted`` returns."""
+        ...
+
+    async def persist_submitted(self) -> None:
+        """Return once every transaction that was admitted before survives a crash."""
         ...
 
     async def submit_all(self, raws: Sequence[bytes], hashes: Sequence[Hash32]) -> Sequence[SequencerError | None]:

@@ -137,6 +137,9 @@ class MemoryBackend:
         self.pool[transaction.hash] = transaction
         return transaction.hash
 
+    async def persist_submitted(self) -> None:
+        """Nothing here survives."""
+
     async def submit_all(self, raws: Sequence[bytes], hashes: Sequence[Hash32]) -> Sequence[SequencerError | None]:
         """One after the other."""
         answers: list[SequencerError | None] = []

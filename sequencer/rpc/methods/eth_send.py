@@ -35,7 +35,11 @@ async def send_raw_transaction_sync(chain: ServedChain, raw: bytes, timeout_ms: 
     seconds = _timeout_ms(chain, timeout_ms) / 1000
     try:
         promised = await chain.backend.wait_preconfirmed(transaction_hash, seconds)
+    except Temporary:  # too many wait; the transaction is admitted all the same
+        await chain.backend.persist_submitted()
+        raise
     except TimeoutError:
+        await chain.backend.persist_submitted()
         message = Errors.SYNC_TIMEOUT.text.format(timeout=f"{seconds:g}s")
         raise RpcError(Errors.SYNC_TIMEOUT, message, data(transaction_hash)) from None
     return {**receipt(promised.inclusion), "preconfirmation": preconfirmation(promised.preconfirmation)}

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 from eth_account import Account
 from prometheus_client import CollectorRegistry
 
+from mempool import journaling
 from mempool.bundles import ORIGIN_BUNDLE, BundleTerms
 from mempool.config import MempoolConfig
 from mempool.journal import Journal
@@ -27,7 +28,7 @@ from tests.unit.mempool.makers import CHAIN_ID, GWEI, RULES, TARGET, account, pr
 class Process:
     """One life of a node's pool over a journal that outlives it."""
 
-    def __init__(self, path: Path, **limits: int) -> None:
+    def __init__(self, path: Path, journal_thread: Executor | None = None, **limits: int) -> None:
         self.chain = Chain()
         self.recovery = CountingRecovery()
         self.registry = CollectorRegistry()
@@ -41,6 +42,7 @@ class Process:
             lambda: self.now_ms,
             MempoolMetrics(self.registry),
             self.journal,
+            journal_thread,
         )
         self.changed = asyncio.Event()
         self.pool.on_pooled = lambda _pooled, _executable: self.changed.set()
@@ -120,6 +122,54 @@ async def test_who_waits_for_a_promise_when_the_node_stops_is_written(tmp_path: 
     assert signed(1) in (tmp_path / "journal").read_bytes()
 
 
+async def test_who_waits_for_a_promise_is_written_when_somebody_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journaling, "_PROMISE_S", 3600.0)
+    async with running(Process(tmp_path / "journal")) as process:
+        promised, waiting = signed(1), signed(2)
+        pooled = await process.pool.submit(promised, until_promised=True)
+        process.pool.stage([pooled])
+        process.pool.included([pooled], {})
+        await process.pool.submit(waiting, until_promised=True)
+        assert waiting not in (tmp_path / "journal").read_bytes()
+        await process.pool.flush_journal()
+        content = (tmp_path / "journal").read_bytes()
+        assert waiting in content
+        assert promised not in content
+        await process.pool.flush_journal()
+        assert (tmp_path / "journal").read_bytes() == content, "there is nothing more to write"
+
+
+async def test_who_asks_waits_for_the_write_that_is_under_way(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        begun, release = threading.Event(), threading.Event()
+        async with running(Process(tmp_path / "journal", thread)) as process:
+            await process.pool.submit(signed(1))
+            thread.submit(lambda: (begun.set(), release.wait()))
+            begun.wait()
+            sent = asyncio.ensure_future(process.pool.submit(signed(2)))
+            await settled(process, 2)
+            asked = asyncio.ensure_future(process.pool.flush_journal())
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert not asked.done()
+            release.set()
+            await asked
+            assert sent.done()
+            assert signed(2) in (tmp_path / "journal").read_bytes()
+
+
+async def test_who_asks_when_the_node_stops_is_answered(tmp_path: Path) -> None:
+    async with running(Process(tmp_path / "journal")) as process:
+        await process.pool.submit(signed(1), until_promised=True)
+        asked = asyncio.ensure_future(process.pool.flush_journal())
+        await asyncio.sleep(0)
+    await asked
+    assert signed(1) in (tmp_path / "journal").read_bytes()
+    await process.pool.flush_journal()
+
+
 async def test_the_rules_of_today_decide_who_comes_back(tmp_path: Path) -> None:
     async with running(Process(tmp_path / "journal")) as first:
         for key, nonce in ((1, 0), (2, 0), (3, 0)):
@@ -159,9 +209,12 @@ async def test_a_disk_that_refuses_costs_the_journal_and_not_the_transaction(
 
         monkeypatch.setattr("os.write", full)
         pooled = await process.pool.submit(signed(2))
+        unhurried = await process.pool.submit(signed(3), until_promised=True)
+        await process.pool.flush_journal()
         monkeypatch.undo()
         assert process.pool.is_pending(pooled.transaction.hash)
-        assert process.registry.get_sample_value("sequencer_mempool_journal_errors_total") == 1
+        assert process.pool.is_pending(unhurried.transaction.hash)
+        assert process.registry.get_sample_value("sequencer_mempool_journal_errors_total") == 2
 
 
 async def test_shutdown_writes_what_still_waits(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from sequencer.core.receipt import Log, Outcome, outcome
 from sequencer.core.transaction import RecoveredTransaction, decode, recover
 from sequencer.core.types import Address, Hash32
 from sequencer.core.views import OpenBlock, PostedBatch, Status, TransactionStatus
+from sequencer.rpc.backend import Backend
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.config import RpcConfig
 from sequencer.rpc.dispatcher import Dispatcher
@@ -190,7 +191,7 @@ def sample_backend() -> MemoryBackend:
     return backend
 
 
-def served(backend: MemoryBackend, **settings: Any) -> ServedChain:
+def served(backend: Backend, **settings: Any) -> ServedChain:
     """The chain as handlers get it, with a clock that stands still and ids that count."""
     config = RpcConfig(**settings)
     ids = iter(range(1, 1_000_000))
@@ -198,7 +199,7 @@ def served(backend: MemoryBackend, **settings: Any) -> ServedChain:
     return ServedChain(backend, config, filters, lambda: 0, lambda: next(ids), "rollup-sequencer/test", tuple(METHODS))
 
 
-def dispatcher(backend: MemoryBackend, **settings: Any) -> Dispatcher:
+def dispatcher(backend: Backend, **settings: Any) -> Dispatcher:
     """A dispatcher over the chain; a fatal error fails the test."""
 
     def fail(error: Exception) -> None:
