@@ -6,7 +6,8 @@ its lock away only every few milliseconds.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from types import ModuleType
 
 from da import limits, transaction_columns
 from da.columns import ColumnReader, ColumnWriter
@@ -15,15 +16,10 @@ from sequencer.core.entries import ArrivalRecord
 from sequencer.core.errors import Malformed
 from sequencer.core.flashblock import order_leaves
 from sequencer.core.keccak import keccak256
+from sequencer.core.native_extension import native_extension
 from sequencer.core.types import Hash32
 
-_native: Any
-try:
-    import rollup_sequencer_native
-except ImportError:
-    _native = None
-else:
-    _native = rollup_sequencer_native
+_native = native_extension()
 
 
 def encode(raws: Sequence[bytes]) -> bytes:
@@ -87,7 +83,7 @@ def write_arrivals(out: ColumnWriter, arrivals: Sequence[ArrivalRecord]) -> None
 def read_arrivals(reader: ColumnReader, count: int) -> list[ArrivalRecord]:
     """Read the columns of ``count`` arrivals. Raises ``Malformed``."""
     if _native is not None:
-        return reader.foreign(lambda data, at: _native_arrivals(data, at, count))
+        return reader.foreign(partial(_native_arrivals, _native, count))
     sequences = reader.deltas(count, 64)
     ages = reader.uints(count, 64)
     (origins,) = reader.fixed(1, count) if count else (b"",)
@@ -98,18 +94,20 @@ def holds_arrivals(reader: ColumnReader, arrivals: Sequence[ArrivalRecord]) -> b
     """Whether ``read_arrivals`` gives exactly ``arrivals``. Raises ``Malformed`` or reads nothing where it does not."""
     if _native is None:
         return read_arrivals(reader, len(arrivals)) == arrivals
-    same: bool = reader.foreign(lambda data, at: _native_holds_arrivals(data, at, arrivals))
+    same: bool = reader.foreign(partial(_native_holds_arrivals, _native, arrivals))
     return same
 
 
-def _native_arrivals(data: bytes, at: int, count: int) -> tuple[list[ArrivalRecord], int]:
+def _native_arrivals(native: ModuleType, count: int, data: bytes, at: int) -> tuple[list[ArrivalRecord], int]:
     try:
-        arrivals, end = _native.decode_arrivals(data, at, count)
-    except _native.Refused as error:
+        arrivals, end = native.decode_arrivals(data, at, count)
+    except native.Refused as error:
         raise Malformed(f"body: {error.args[1]}") from None
     return list(map(ArrivalRecord._make, arrivals)), end
 
 
-def _native_holds_arrivals(data: bytes, at: int, arrivals: Sequence[ArrivalRecord]) -> tuple[bool, int]:
-    end: int | None = _native.holds_arrivals(data, at, arrivals)
+def _native_holds_arrivals(
+    native: ModuleType, arrivals: Sequence[ArrivalRecord], data: bytes, at: int
+) -> tuple[bool, int]:
+    end: int | None = native.holds_arrivals(data, at, arrivals)
     return (False, at) if end is None else (True, end)

@@ -7,18 +7,17 @@ a snapshot or a rebuild moves a chain from one to the other.
 import shutil
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from sequencer.core.errors import ConfigError
+from sequencer.core.native_extension import native_extension
 from sequencer.core.ports import ExecutionEngine
 
 CHOICES: Final = ("auto", "native", "reference")
 REFERENCE_FORKS: Final = ("cancun", "prague")
 """What the reference engine claims; it proves it when it opens."""
 _MARKER: Final = "engine"
-_NATIVE_MODULE: Final = "rollup_sequencer_native"
 
 
 def open_engine(
@@ -63,8 +62,8 @@ def open_verifying_engine(
 
 
 def native_is_installed() -> bool:
-    """Whether the Rust extension can be imported."""
-    return find_spec(_NATIVE_MODULE) is not None
+    """Whether there is a Rust extension to be imported."""
+    return native_extension() is not None
 
 
 def _open_native(data_dir: Path, forks_needed: Sequence[str], background: bool) -> ExecutionEngine:

@@ -2,11 +2,11 @@
 
 import argparse
 import platform
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sequencer.cli.arguments import add_command, add_json
 from sequencer.cli.output import Exit, result, result_json
+from sequencer.core.native_extension import native_extension
 from sequencer.telemetry.metrics import version
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def register(commands: "Commands") -> None:
 
 
 def _version(arguments: argparse.Namespace) -> int:
-    engines = [*(["native"] if find_spec("rollup_sequencer_native") else []), "reference"]
+    engines = [*(["native"] if native_extension() is not None else []), "reference"]
     if arguments.json:
         result_json({"version": version(), "python": platform.python_version(), "engines": engines})
     else:

@@ -5,20 +5,15 @@ of that, and without Python's lock.
 """
 
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
 from sequencer.core.block import Block
+from sequencer.core.native_extension import native_extension
 from sequencer.storage import table
 from sequencer.storage.postings import postings
 from sequencer.storage.rows import body_row, receipts_row
 
-_native: Any
-try:
-    import rollup_sequencer_native
-except ImportError:
-    _native = None
-else:
-    _native = rollup_sequencer_native
+_native = native_extension()
 
 
 class BlockRows(Protocol):
