@@ -7,37 +7,48 @@ node is slower when it is idle, and nothing else changes.
 """
 
 import os
-from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from sequencer.core.native_extension import native_extension
+
 _QUOTAS: Final = (Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"))
 """Where Linux shows the CPU quota of a container, by the version of control groups."""
 _PROCESSORS: Final = 2
 """A transaction is never in more threads at a time: one hands it over, one takes it."""
-_NATIVE_MODULE: Final = "rollup_sequencer_native"
 
 _log = structlog.get_logger()
 
 
-def idle_poll(duration_ms: int) -> Callable[[], None]:
-    """What to call when transactions come in: for ``duration_ms`` from then on one or two processors stay awake.
+@contextmanager
+def idle_poll(duration_ms: int) -> Iterator[Callable[[], None]]:
+    """What to call when transactions come in: for ``duration_ms`` from then on one or two processors stay awake. The
+    threads for it are there until the block is left.
 
     Does nothing for a duration of 0, without the native extension, and under a CPU quota, which polling would use up.
     """
-    if not duration_ms or find_spec(_NATIVE_MODULE) is None or any(map(_limits, _QUOTAS)):
-        return lambda: None
+    native = native_extension()
+    if not duration_ms or native is None or any(map(_limits, _QUOTAS)):
+        yield _nothing
+        return
     try:
-        threads = min(_PROCESSORS, os.cpu_count() or 1)
-        touch: Callable[[], None] = import_module(_NATIVE_MODULE).IdlePoll(duration_ms, threads).touch
+        poll = native.IdlePoll(duration_ms, min(_PROCESSORS, os.cpu_count() or 1))
     except OSError as error:  # no threads to be had; whoever needs one will say so
         _log.warning("no threads for idle polling", error=str(error))
-        return lambda: None
-    return touch
+        yield _nothing
+        return
+    try:
+        yield poll.touch
+    finally:
+        poll.end()
+
+
+def _nothing() -> None:
+    """No processor is kept awake."""
 
 
 def has_quota(text: str) -> bool:

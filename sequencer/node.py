@@ -84,14 +84,14 @@ async def run(
     """Run a node until SIGTERM or SIGINT. Raises ``Fatal`` when it cannot go on."""
     registry = CollectorRegistry()
     probes, process = Health(), ProcessMetrics(registry)
-    with lifecycle.stop_on_signals() as stop:
+    with lifecycle.stop_on_signals() as stop, idle_poll(settings.node.idle_poll_ms) as stay_awake:
         async with (
             TelemetryServer(settings.metrics, registry, probes, process) as telemetry,
             open_stores(
                 settings, genesis, signer.address, lock.path, registry, (lock.descriptor,), l1_signer
             ) as stores,
         ):
-            chain = ChainRuntime(settings, stores, signer, registry, idle_poll(settings.node.idle_poll_ms))
+            chain = ChainRuntime(settings, stores, signer, registry, stay_awake)
             try:
                 if not await _synced(stores, signer, sync, stop):
                     return

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// How often it spins before it looks at the clock again: some microseconds.
 const SPINS: usize = 64;
 
-/// The threads, as long as this lives.
+/// The threads, until this is ended or dropped.
 pub struct IdlePoll {
     shared: Arc<Shared>,
     duration: Duration,
@@ -64,15 +64,19 @@ impl IdlePoll {
 
     /// They poll at the moment.
     pub fn polls(&self) -> bool {
-        self.shared.due()
+        self.shared.due() && !self.shared.ended.load(SeqCst)
+    }
+
+    /// The threads end, whoever touches later. Does not wait for them: they get no processor while others want it.
+    pub fn end(&self) {
+        self.shared.ended.store(true, SeqCst);
+        self.threads.iter().for_each(Thread::unpark);
     }
 }
 
 impl Drop for IdlePoll {
-    /// Does not wait for the threads, which get no processor while others want it.
     fn drop(&mut self) {
-        self.shared.ended.store(true, SeqCst);
-        self.threads.iter().for_each(Thread::unpark);
+        self.end();
     }
 }
 
@@ -125,7 +129,9 @@ mod tests {
         assert!(!poll.polls());
         poll.touch();
         assert!(poll.polls());
-        drop(poll); // returns although the hour is not over
+        poll.end(); // returns although the hour is not over
+        poll.touch();
+        assert!(!poll.polls());
 
         let over = IdlePoll::new(Duration::ZERO, 1).unwrap();
         over.touch();

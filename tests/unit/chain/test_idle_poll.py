@@ -34,19 +34,20 @@ def _threads() -> set[int]:
 
 
 @pytest.mark.timeout(60)
-def test_they_run_only_where_nobody_else_wants_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_run_only_where_nobody_else_wants_to_and_end_with_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("rollup_sequencer_native", reason="the native extension is not built")
     monkeypatch.setattr(module, "_QUOTAS", ())
     before = _threads()
-    touch = idle_poll(1)
-    touch()
-    while len(started := _threads() - before) < min(2, os.cpu_count() or 1):
-        os.sched_yield()
-    while any(os.sched_getscheduler(thread) != os.SCHED_IDLE for thread in started):
-        os.sched_yield()
-    del touch
+    with idle_poll(60_000) as kept:
+        kept()
+        while len(started := _threads() - before) < min(2, os.cpu_count() or 1):
+            os.sched_yield()
+        while any(os.sched_getscheduler(thread) != os.SCHED_IDLE for thread in started):
+            os.sched_yield()
     while _threads() - before:
         os.sched_yield()
+    kept()  # somebody may still have it
+    assert _threads() == before
 
 
 def test_they_are_not_there_under_a_quota_nor_when_switched_off(
@@ -56,7 +57,10 @@ def test_they_are_not_there_under_a_quota_nor_when_switched_off(
     quota.write_text("50000 100000\n")
     before = _threads()
     monkeypatch.setattr(module, "_QUOTAS", (quota,))
-    idle_poll(250)()
+    with idle_poll(250) as touch:
+        touch()
+        assert _threads() == before
     monkeypatch.setattr(module, "_QUOTAS", (tmp_path / "none",))
-    idle_poll(0)()
-    assert _threads() == before
+    with idle_poll(0) as touch:
+        touch()
+        assert _threads() == before

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use crate::idle_poll::IdlePoll;
 
-/// Polls for `duration_ms` after each `touch`, on so many threads of policy `SCHED_IDLE`; ends when it is dropped.
+/// Polls for `duration_ms` after each `touch`, on so many threads of policy `SCHED_IDLE`, until it is ended.
 #[pyclass(frozen, name = "IdlePoll", module = "rollup_sequencer_native")]
 pub struct PyIdlePoll(IdlePoll);
 
@@ -21,5 +21,9 @@ impl PyIdlePoll {
 
     fn touch(&self) {
         self.0.touch();
+    }
+
+    fn end(&self) {
+        self.0.end();
     }
 }
