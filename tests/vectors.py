@@ -6,10 +6,16 @@ from pathlib import Path
 import pytest
 
 
-def vectors_dir() -> Path:
-    """The folder of vectors, from ``$CONFORMANCE_VECTORS`` or beside the project; skips the test without it."""
+def find_vectors() -> Path | None:
+    """The folder of vectors, from ``$CONFORMANCE_VECTORS`` or beside the project."""
     configured = os.environ.get("CONFORMANCE_VECTORS")
     folder = Path(configured) if configured else Path(__file__).parents[2] / "shared" / "vectors"
-    if not folder.is_dir():
+    return folder if folder.is_dir() else None
+
+
+def vectors_dir() -> Path:
+    """The same; skips the test without it."""
+    folder = find_vectors()
+    if folder is None:
         pytest.skip("conformance vectors are absent: set CONFORMANCE_VECTORS to their folder")
     return folder

@@ -8,7 +8,7 @@ import pytest
 
 from execution.evm.reference.read_worker import with_deep_stack
 from execution.statetest import Case, CaseResult, host, load_cases, run_case
-from tests.vectors import vectors_dir
+from tests.vectors import find_vectors, vectors_dir
 
 SAMPLE_SIZE = None if os.environ.get("CONFORMANCE_FULL") else 2
 FORKS = ("cancun", "prague")
@@ -20,10 +20,8 @@ EXPECTED_CASES = 1187
 def _files() -> list[Path]:
     """Those with cases of the forks that the reference rules have; none where the vectors are absent, which
     ``test_the_collection_is_complete`` says."""
-    try:
-        files = sorted((vectors_dir() / "evm-state").glob("*.json"))
-    except pytest.skip.Exception:
-        return []
+    vectors = find_vectors()
+    files = sorted((vectors / "evm-state").glob("*.json")) if vectors else []
     return [path for path in files if _cases(path, FORKS)]
 
 
@@ -43,7 +41,5 @@ def test_cases_hold_on_the_reference_rules(path: Path) -> None:
 
 
 def test_the_collection_is_complete() -> None:
-    files = _files()
-    if not files:
-        vectors_dir()
-    assert sum(len(_cases(path, FORKS)) for path in files) == EXPECTED_CASES
+    vectors_dir()  # skips without them
+    assert sum(len(_cases(path, FORKS)) for path in _files()) == EXPECTED_CASES
