@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sequencer.testing.celestia import WRITER
 from tests.devnet import start
-from tests.e2e.test_da_layers import celestia_on_a_port, derive
+from tests.e2e.test_da_layers import celestia_on_a_port, derive, wait_for
 from tests.l1 import anvil
 from tests.wallet import GWEI, Wallet
 
@@ -41,12 +41,8 @@ def main(layer: str, cycles: int, seed: int) -> int:
                 time.sleep(rng.random() * 4)  # a real process dies at a moment that nobody chose
                 node.kill()
         head = int(node.rpc("eth_blockNumber"), 16)
-        deadline = time.monotonic() + 120
-        while (safe := node.rpc("eth_getBlockByNumber", "safe", False)) and int(safe["number"], 16) < head:
-            if time.monotonic() > deadline:
-                print(node.logs()[-4000:])
-                raise AssertionError(f"safe is {int(safe['number'], 16)}, not {head}")
-            time.sleep(0.5)
+        wait_for(lambda: int(node.rpc("eth_getBlockByNumber", "safe", False)["number"], 16) >= head, 120, node)
+        safe = node.rpc("eth_getBlockByNumber", "safe", False)
         number = int(safe["number"], 16)
         found = derive(layer, flags, folder / "node" / "genesis.json", folder / "derived", "--to", str(number))
         assert found == {"headNumber": number, "headHash": safe["hash"], "stateRoot": safe["stateRoot"]}

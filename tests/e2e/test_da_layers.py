@@ -67,6 +67,7 @@ def transfer(wallet: Wallet) -> str:
 
 
 def wait_for(done: Callable[[], bool], timeout_s: float, node: Devnet) -> None:
+    """Asks again and again: ``safe`` has no event of its own in JSON-RPC, and layers have a block a second or two."""
     deadline = time.monotonic() + timeout_s
     while not done():
         assert time.monotonic() < deadline, node.logs()[-3000:]
