@@ -118,7 +118,7 @@ def loaded(start: Start, per_second: float, seconds: float = LOAD_S) -> dict[str
         probes = [Wallet(keccak256(b"probe" + bytes([index])), CHAIN_ID) for index in range(PROBES)]
         work.fund(running, probes)
         plain_rate, probe_rate = per_second * (1 - PROBE_SHARE), per_second * PROBE_SHARE
-        lanes = work.WORK["single"].lanes(running, wallets, int(plain_rate * seconds))
+        lanes = work.WORK["single"].load(running, wallets, int(plain_rate * seconds)).lanes
         waiting = [
             [
                 post(running.url, _sync_send(probe.sign(to=b"\x07" * 20)))

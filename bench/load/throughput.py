@@ -19,18 +19,19 @@ from bench.load import server
 from bench.load.client import send_lanes
 from bench.load.server import Server
 from bench.load.work import WORK, Work, senders
+from sequencer.core.types import Hash32
 
 GAS_LIMIT = ("--gas-limit", "1000000000")
 
 
 def measure(start: Callable[[], AbstractContextManager[Server]], work: Work, count: int) -> dict[str, float]:
-    """One round on a fresh server. Gas is that of the last transaction, which all others resemble."""
+    """One round on a fresh server. Gas is that of one transaction, which all others resemble."""
     with start() as running:
         wallets = senders(running)
-        lanes = work.lanes(running, wallets, count)
+        load = work.load(running, wallets, count)
         signing = _signing_seconds(running)
         cpu, begun = running.cpu_seconds(), time.perf_counter()
-        uvloop.run(send_lanes(running.url, lanes))
+        uvloop.run(send_lanes(running.url, load.lanes))
         for wallet in wallets:
             while int(running.rpc("eth_getTransactionCount", "0x" + wallet.address.hex(), "latest"), 16) < wallet.nonce:
                 time.sleep(0.01)
@@ -38,7 +39,7 @@ def measure(start: Callable[[], AbstractContextManager[Server]], work: Work, cou
         result = {
             "perSecond": count / elapsed,
             "cpuMicrosPerTransaction": used / count * 1e6,
-            "megagasPerSecond": count * _gas_of_the_last(running) / elapsed / 1e6,
+            "megagasPerSecond": count * _gas_used(running, load.one) / elapsed / 1e6,
         }
         if running.metrics_url:
             result["signingShareOfCpu"] = (_signing_seconds(running) - signing) / used
@@ -49,11 +50,8 @@ def _signing_seconds(running: Server) -> float:
     return running.metric("sequencer_signing_cpu_seconds_total") if running.metrics_url else 0.0
 
 
-def _gas_of_the_last(running: Server) -> int:
-    number = int(running.rpc("eth_blockNumber"), 16)
-    while not (hashes := running.rpc("eth_getBlockByNumber", hex(number), False)["transactions"]):
-        number -= 1
-    receipt = running.rpc("eth_getTransactionReceipt", hashes[-1])
+def _gas_used(running: Server, transaction_hash: Hash32) -> int:
+    receipt = running.rpc("eth_getTransactionReceipt", "0x" + transaction_hash.hex())
     if receipt["status"] != "0x1":
         raise RuntimeError("the transactions failed")
     return int(receipt["gasUsed"], 16)

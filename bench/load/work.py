@@ -10,7 +10,7 @@ from bench.load.client import post
 from bench.load.server import CHAIN_ID, KEYS, Server
 from bench.micro.workloads import KECCAK_CODE, TOKEN_CODE, word
 from sequencer.core.keccak import keccak256
-from sequencer.core.types import Address
+from sequencer.core.types import Address, Hash32
 from tests.wallet import Wallet
 
 FEE_WEI: Final = 100 * 10**9
@@ -64,6 +64,14 @@ def computation(running: Server, _wallets: Sequence[Wallet]) -> _Sign:
 
 
 @dataclass(frozen=True)
+class Load:
+    """The requests of one round, a lane for each account, and the hash of one of the transactions in them."""
+
+    lanes: list[list[bytes]]
+    one: Hash32
+
+
+@dataclass(frozen=True)
 class Work:
     """A row of the table: what is sent, how many in one request, and what share of the transactions of a round."""
 
@@ -71,13 +79,13 @@ class Work:
     batch: int = 1
     share: float = 1.0
 
-    def lanes(self, running: Server, wallets: Sequence[Wallet], count: int) -> list[list[bytes]]:
-        """The requests of one round: a lane for each account."""
+    def load(self, running: Server, wallets: Sequence[Wallet], count: int) -> Load:
+        """Of one round, at least a transaction for each account."""
         sign, each = self.prepare(running, wallets), count // len(wallets)
-        return [
-            _requests(running.url, [sign(wallet, index * 2**32 + serial) for serial in range(each)], self.batch)
-            for index, wallet in enumerate(wallets)
+        raws = [
+            [sign(wallet, index * 2**32 + serial) for serial in range(each)] for index, wallet in enumerate(wallets)
         ]
+        return Load([_requests(running.url, lane, self.batch) for lane in raws], keccak256(raws[-1][-1]))
 
 
 WORK: Final = {
