@@ -4,7 +4,6 @@ from typing import Any, cast
 
 import pytest
 
-from sequencer.core.block import PayloadAttributes
 from sequencer.core.eip712 import Domain
 from sequencer.core.flashblock import SignedFlashblock
 from sequencer.core.flashblock_codec import PythonFlashblockCodec
@@ -16,18 +15,8 @@ from sequencer.core.views import FlashblockPublished
 from sequencer.live import LiveBlocks
 from sequencer.payload.builder import BlockDraft
 from sequencer.payload.config import PayloadConfig
+from tests.unit.payload.attributes import ATTRIBUTES
 
-ATTRIBUTES = PayloadAttributes(
-    number=9,
-    parent_hash=ZERO_HASH,
-    timestamp=1_700_000_000,
-    gas_limit=1_000_000,
-    base_fee_per_gas=1,
-    coinbase=ZERO_ADDRESS,
-    prev_randao=ZERO_HASH,
-    extra_data=keccak256(b"fcfs"),
-    term=3,
-)
 LOG = Log(ZERO_ADDRESS, (), b"")
 
 

@@ -7,27 +7,16 @@ from typing import Any
 import pytest
 
 from sequencer.core import merkle
-from sequencer.core.block import PayloadAttributes
 from sequencer.core.flashblock import order_leaves
 from sequencer.core.keccak import keccak256
 from sequencer.core.receipt import ExecutedOutcome, outcome
 from sequencer.core.transaction import Arrival, PooledTransaction, RecoveredTransaction
-from sequencer.core.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
+from sequencer.core.types import ZERO_HASH, Address, Hash32
 from sequencer.payload.builder import INLINE_TRANSACTIONS, BlockDraft, runs_at_once
 from sequencer.payload.config import PayloadConfig
 from sequencer.payload.pacing import Pace
+from tests.unit.payload.attributes import ATTRIBUTES
 
-ATTRIBUTES = PayloadAttributes(
-    number=9,
-    parent_hash=ZERO_HASH,
-    timestamp=1_700_000_000,
-    gas_limit=100_000,
-    base_fee_per_gas=1,
-    coinbase=ZERO_ADDRESS,
-    prev_randao=ZERO_HASH,
-    extra_data=keccak256(b"fcfs"),
-    term=3,
-)
 _serial = count()
 
 
