@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from sequencer.consensus.replay import LogFold
-from sequencer.core.block import Header, PayloadAttributes
+from sequencer.core.block import Header
 from sequencer.core.entries import ArrivalRecord, BatchClosed, BlockOpen, BlockSeal, Entry, FlashblockEntry
 from sequencer.core.errors import Fatal
 from sequencer.core.flashblock import SignedFlashblock
@@ -67,7 +67,7 @@ class LogRepair:
                 if logged != [item.flashblock.struct_hash for item in signed[: len(logged)]]:
                     raise Fatal(f"the log holds other flashblocks of block {number} than the store")
             else:
-                entries.append(BlockOpen(_attributes(header, epoch, term, reset)))
+                entries.append(BlockOpen(header.attributes(epoch, term, reset)))
             entries += self._flashblocks(number, signed[len(logged) :])
             yield [*entries, BlockSeal(number, header.hash, header.state_root)]
 
@@ -97,23 +97,6 @@ class LogRepair:
         if not isinstance(result, Appended):
             raise Fatal(f"the log does not take position {self._log.next_position}: {result.reason}")
         return len(entries)
-
-
-def _attributes(header: Header, epoch: int, term: int, reset: int) -> PayloadAttributes:
-    return PayloadAttributes(
-        number=header.number,
-        parent_hash=header.parent_hash,
-        timestamp=header.timestamp,
-        gas_limit=header.gas_limit,
-        base_fee_per_gas=header.base_fee_per_gas,
-        coinbase=header.coinbase,
-        prev_randao=header.prev_randao,
-        extra_data=Hash32(header.extra_data),
-        parent_beacon_block_root=header.parent_beacon_block_root or Hash32(bytes(32)),
-        epoch=epoch,
-        term=term,
-        reset=reset,
-    )
 
 
 def _entry(signed: SignedFlashblock, stored: StoredBlock) -> FlashblockEntry:

@@ -97,6 +97,23 @@ class Header:
         """Number and hash."""
         return BlockRef(self.number, self.hash)
 
+    def attributes(self, epoch: int = 0, term: int = 0, reset: int = 0) -> PayloadAttributes:
+        """What the block began with, as far as a header tells: all that an engine reads of it."""
+        return PayloadAttributes(
+            number=self.number,
+            parent_hash=self.parent_hash,
+            timestamp=self.timestamp,
+            gas_limit=self.gas_limit,
+            base_fee_per_gas=self.base_fee_per_gas,
+            coinbase=self.coinbase,
+            prev_randao=self.prev_randao,
+            extra_data=Hash32(self.extra_data),
+            parent_beacon_block_root=self.parent_beacon_block_root or ZERO_HASH,
+            epoch=epoch,
+            term=term,
+            reset=reset,
+        )
+
 
 _HEADER_FIELDS = tuple(f.name for f in fields(Header))
 _INTEGERS = frozenset(

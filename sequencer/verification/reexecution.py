@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, Protocol, runtime_checkable
 
-from sequencer.core.block import Block, Header, PayloadAttributes
+from sequencer.core.block import Block, Header
 from sequencer.core.chain_spec import ChainSpec
 from sequencer.core.encoding import data
 from sequencer.core.errors import Fatal, Rejected
 from sequencer.core.ports import EntryRules, ExecutionEngine, SenderRecovery
 from sequencer.core.receipt import Outcome
 from sequencer.core.transaction import Transaction
-from sequencer.core.types import UINT64_MAX, ZERO_HASH, Hash32
+from sequencer.core.types import UINT64_MAX, Hash32
 from sequencer.verification.comparison import Answer
 
 PORTION: Final = 256
@@ -30,7 +30,7 @@ def late(lacking_blocks: int) -> bool:
 
 @runtime_checkable
 class Pressed(Protocol):
-    """An engine that works in what time others leave, until it is pressed."""
+    """An engine that makes way for others, and less so while it is pressed."""
 
     def press(self, late: bool) -> None: ...
 
@@ -85,7 +85,7 @@ class Witness:
         """
         transactions = block.transactions if recovered else self._recover(spec, block)
         self._press(lacking())
-        self.engine.begin(_attributes(block))
+        self.engine.begin(block.header.attributes())
         answers: list[Outcome | Rejected] = []
         for at in range(0, len(transactions), PORTION):
             self._press(lacking())
@@ -105,19 +105,3 @@ class Witness:
         if len(known) < len(answers):
             raise Fatal(f"block {header.number} holds bytes that are no transaction of this chain")
         return known
-
-
-def _attributes(block: Block) -> PayloadAttributes:
-    """What the engine reads of a block's inputs is all in its header."""
-    header = block.header
-    return PayloadAttributes(
-        number=header.number,
-        parent_hash=header.parent_hash,
-        timestamp=header.timestamp,
-        gas_limit=header.gas_limit,
-        base_fee_per_gas=header.base_fee_per_gas,
-        coinbase=header.coinbase,
-        prev_randao=header.prev_randao,
-        extra_data=Hash32(header.extra_data),
-        parent_beacon_block_root=header.parent_beacon_block_root or ZERO_HASH,
-    )

@@ -1,5 +1,7 @@
 """Everything that is written can be read back, and hostile bytes raise ``Malformed`` and nothing else."""
 
+from dataclasses import fields, replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,7 @@ from sequencer.core.errors import Malformed, Rejected
 from sequencer.core.flashblock import Flashblock
 from sequencer.core.receipt import Log, decode_receipt, outcome
 from sequencer.core.transaction import decode
+from sequencer.core.types import ZERO_HASH
 
 hashes = st.binary(min_size=32, max_size=32)
 addresses = st.binary(min_size=20, max_size=20)
@@ -37,6 +40,8 @@ attributes = st.builds(
     forced_cursor=u64,
     forced_deadline=u64,
 )
+
+IN_A_HEADER = {each.name for each in fields(PayloadAttributes)} & {each.name for each in fields(Header)}
 
 
 @st.composite
@@ -80,6 +85,13 @@ log_entries = st.one_of(
 @given(log_entries)
 def test_log_entries(entry) -> None:
     assert entries.decode(entries.encode(entry)) == entry
+
+
+@given(attributes)
+def test_a_header_tells_what_its_block_began_with(began: PayloadAttributes) -> None:
+    header = Header(state_root=ZERO_HASH, **{name: getattr(began, name) for name in IN_A_HEADER})
+    told = decode_header(header.encoded).attributes(began.epoch, began.term, began.reset)
+    assert told == replace(began, l1_origin_number=0, l1_origin_time=0, forced_cursor=0, forced_deadline=0)
 
 
 @given(items)
