@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +83,11 @@ class Devnet:
 def start(data_dir: Path, *flags: str, engine: str = "reference") -> Devnet:
     """Start ``sequencer devnet`` on free ports and wait for its ready line."""
     command = [sys.executable, "-m", "sequencer", "devnet", "--json", "--port", "0", "--metrics-port", "0"]
-    command += ["--data-dir", str(data_dir), "--engine", engine, *flags]
+    return launch([*command, "--data-dir", str(data_dir), "--engine", engine, *flags], data_dir)
+
+
+def launch(command: Sequence[str], data_dir: Path) -> Devnet:
+    """Start a node with ``command`` and wait for its ready line. Its log stands beside ``data_dir``."""
     log_file = data_dir.with_name(data_dir.name + ".log")
     with log_file.open("ab") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ)
@@ -99,11 +103,17 @@ def start(data_dir: Path, *flags: str, engine: str = "reference") -> Devnet:
 @contextmanager
 def running(data_dir: Path, *flags: str, engine: str = "reference") -> Iterator[Devnet]:
     """A node for the length of the block; killed if still there at its end."""
-    devnet = start(data_dir, *flags, engine=engine)
-    try:
+    with ended_after(start(data_dir, *flags, engine=engine)) as devnet:
         yield devnet
+
+
+@contextmanager
+def ended_after(node: Devnet) -> Iterator[Devnet]:
+    """``node``, killed if still there at the end of the block."""
+    try:
+        yield node
     finally:
-        if devnet.process.poll() is None:
-            devnet.kill()
-        if devnet.process.stdout:
-            devnet.process.stdout.close()
+        if node.process.poll() is None:
+            node.kill()
+        if node.process.stdout:
+            node.process.stdout.close()

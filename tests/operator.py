@@ -1,7 +1,5 @@
 """A node with operator configuration (``sequencer run``), started with the command that operators type."""
 
-import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -9,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sequencer.signer import keystore
-from tests.devnet import READY_S, Devnet
+from tests.devnet import Devnet, ended_after, launch
 
 PASSWORD = "of no importance"
 CHEAP = 2
@@ -45,21 +43,5 @@ def refused(folder: Path, *flags: str, settings: Sequence[str] = ()) -> tuple[in
 @contextmanager
 def operating(folder: Path, *flags: str, settings: Sequence[str] = ()) -> Iterator[Devnet]:
     """A running node for the length of the block; killed if still there at its end."""
-    log_file = folder.with_name(folder.name + ".log")
-    with log_file.open("ab") as log:
-        process = subprocess.Popen(
-            command(folder, *flags, settings=settings), stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ
-        )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        process.wait(timeout=READY_S)
-        process.stdout.close()
-        raise AssertionError(f"the node did not start (exit {process.returncode}):\n{log_file.read_text()[-4000:]}")
-    node = Devnet(process, json.loads(line), log_file)
-    try:
+    with ended_after(launch(command(folder, *flags, settings=settings), folder)) as node:
         yield node
-    finally:
-        if process.poll() is None:
-            node.kill()
-        process.stdout.close()
