@@ -57,6 +57,27 @@ class Running:
         )
 
 
+async def exchange(address: tuple[str, int], pieces: list[bytes], responses: int = 1) -> list[bytes]:
+    """So many whole responses to what is sent in ``pieces`` on one connection, which is kept alive."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        return [await _read_response(reader) for _ in range(responses)]
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def _read_response(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    assert len(lengths) <= 1
+    return head + (await reader.readexactly(int(lengths[0].split(b":")[1])) if lengths else b"")
+
+
 async def until(condition: Callable[[], object]) -> None:
     """Returns once the condition holds; fails after half a minute."""
     for _ in range(3_000):

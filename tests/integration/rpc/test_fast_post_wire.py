@@ -1,6 +1,5 @@
 """The short way and the general one give the same answers, however the bytes arrive."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +8,8 @@ from prometheus_client import CollectorRegistry
 from sequencer.rpc.config import RpcConfig
 from sequencer.rpc.metrics import RpcMetrics
 from sequencer.rpc.service import RpcServer
+from tests.integration.rpc import raw_client
+from tests.integration.rpc.raw_client import parse_response
 from tests.unit.rpc.sample_chain import sample_backend
 
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}'
@@ -27,24 +28,10 @@ def post(body: bytes, *headers: bytes) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-async def read_response(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    head = await reader.readuntil(b"\r\n\r\n")
-    status = int(head.split(b" ", 2)[1])
-    length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    return status, await reader.readexactly(int(length[0].split(b":")[1])) if length else b""
-
-
 async def exchange(address: tuple[str, int], pieces: list[bytes], responses: int) -> list[tuple[int, bytes]]:
-    reader, writer = await asyncio.open_connection(*address)
-    try:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(0)
-        return [await read_response(reader) for _ in range(responses)]
-    finally:
-        writer.close()
-        await writer.wait_closed()
+    """Status and body of each response."""
+    answers = map(parse_response, await raw_client.exchange(address, pieces, responses))
+    return [(status, body) for status, _, body in answers]
 
 
 @pytest.mark.parametrize("body", [CALL, NOTIFICATION, b"[" + CALL + b"," + CALL + b"]", b"{", b"[]", b"1", b""])

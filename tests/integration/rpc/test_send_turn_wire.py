@@ -13,6 +13,7 @@ from sequencer.rpc.config import RpcConfig
 from sequencer.rpc.metrics import RpcMetrics
 from sequencer.rpc.service import RpcServer
 from sequencer.testing.backend import MemoryBackend
+from tests.integration.rpc.raw_client import exchange
 from tests.unit.rpc.sample_chain import every_type, sample_backend, signed
 
 pytest.importorskip("rollup_sequencer_native", reason="the native engine is not built: `make native` builds it")
@@ -53,25 +54,6 @@ def post(body: object, *headers: bytes) -> bytes:
     encoded = json.dumps(body).encode()
     lines = [b"POST / HTTP/1.1", b"Host: localhost", *headers, b"Content-Length: %d" % len(encoded)]
     return b"\r\n".join(lines) + b"\r\n\r\n" + encoded
-
-
-async def read_response(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
-    (length,) = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    return head + await reader.readexactly(int(length.split(b":")[1]))
-
-
-async def exchange(address: Address, pieces: list[bytes], responses: int = 1) -> list[bytes]:
-    reader, writer = await asyncio.open_connection(*address)
-    try:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(0)
-        return [await read_response(reader) for _ in range(responses)]
-    finally:
-        writer.close()
-        await writer.wait_closed()
 
 
 @pytest.mark.parametrize(
