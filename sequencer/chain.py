@@ -417,7 +417,7 @@ class ChainRuntime:
     # --------------------------------------------------------------------- what one stage does for another
 
     async def _pending_accounts(self, addresses: Sequence[Address]) -> list[AccountView]:
-        """Never by the threads that users' reads wait in: these make way for everybody, and promises wait for this."""
+        """Never by the threads that users' reads wait in, for promises wait for this."""
         read = self._stores.engine.accounts
         if self.view.plain_reader is None:
             return await asyncio.to_thread(read, addresses, "pending")

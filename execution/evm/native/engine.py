@@ -35,8 +35,8 @@ class _OpenBlock:
 class NativeEngine(NativeInspection):
     """``ExecutionEngine`` on revm, with its state under ``folder``.
 
-    With ``background`` it makes way for others: its blocks are executed on one thread of low priority, which has what
-    nobody else wants, and is pressed to take more when it is late.
+    With ``background`` it makes way for others: its blocks are executed on one thread of low priority, which has a
+    tenth of a processor that others want all of, and more when it is pressed.
     """
 
     name = "native"
