@@ -48,9 +48,9 @@ _Candidate: TypeAlias = tuple[Submission, Transaction, Sequence[Address], Addres
 class Mempool:
     """See ``Pool`` for the rules. Every method belongs to the event loop; only ``run`` and ``submit`` wait.
 
-    ``accounts`` answers with pre-confirmed state. ``on_pooled`` is called when transactions enter (executable or
-    not), and again with True when queued ones become executable; ``on_dropped`` when one
-    leaves without being included. Neither may call back into the pool.
+    ``accounts`` answers with pre-confirmed state, and so does ``account_now``, where one can be read at once.
+    ``on_pooled`` is called when transactions enter (executable or not), and again with True when queued ones become
+    executable; ``on_dropped`` when one leaves without being included. Neither may call back into the pool.
     """
 
     def __init__(
@@ -63,10 +63,12 @@ class Mempool:
         metrics: MempoolMetrics,
         journal: Journal | None = None,
         journal_thread: Executor | None = None,
+        account_now: Callable[[Address], AccountView] | None = None,
     ) -> None:
         self._config = config
         self._recovery = recovery
         self._accounts = accounts
+        self._account_now = account_now
         self._rules = rules
         self._clock_ms = clock_ms
         self._metrics = metrics
@@ -95,6 +97,8 @@ class Mempool:
         self._ready = asyncio.Event()
         self._unwritten: list[tuple[PooledTransaction, Submission]] = []
         """What entered since the last ``_publish`` and is not in the journal yet."""
+        self._at_rest = False
+        """``run`` admits, and nothing is in admission that ``submit_now`` would overtake."""
         self._unhurried: list[tuple[PooledTransaction, Submission]] = []
         """Of that what is answered before the journal has it."""
         metrics.follow(self.pool, self._ingress, self.bundles)
@@ -118,6 +122,27 @@ class Mempool:
         if isinstance(answer, SequencerError):
             raise answer
         return answer
+
+    def submit_now(self, raw: bytes, raw_hash: Hash32) -> bool:
+        """Let a raw transaction, whose keccak256 is ``raw_hash``, in before this returns, as ``submit`` does for one
+        that is ``executable_only`` and waits ``until_promised``. False if anything stands in its way, if only that
+        others came before it: then nothing has changed, and ``submit`` finds out what it is."""
+        if self._account_now is None or not self._at_rest or self._ingress or raw.startswith(_SET_CODE_PREFIX):
+            return False
+        submission = Submission(raw, raw_hash, ORIGIN_RPC, self._clock_ms(), None, 0, None, True, True)
+        rules = self._rules()
+        try:
+            self._check_unread(raw, raw_hash, rules)
+            (result,) = self._recovery.recover([raw], rules)
+            if isinstance(result, Rejected):
+                return False
+            view = self._account_now(result.sender) if self.pool.account(result.sender) is None else None
+            self._enter(submission, result, view, ())
+        except (Rejected, Temporary):
+            return False
+        self._metrics.batch.observe(1)
+        self._publish()
+        return True
 
     async def submit_all(
         self,
@@ -203,6 +228,7 @@ class Mempool:
                 tasks.create_task(self._admit_forever())
                 tasks.create_task(self._keep_house_forever())
         finally:
+            self._at_rest = False
             for submission in self._ingress.take(len(self._ingress)):
                 submission.answer(Rejected(Reason.NOT_ACCEPTING, "shutting down"))
             if self._journal is not None:
@@ -336,7 +362,9 @@ class Mempool:
 
     async def _admit_forever(self) -> None:
         while True:
+            self._at_rest = True
             await self._arrived.wait()
+            self._at_rest = False
             self._arrived.clear()
             while batch := self._ingress.take(self._config.batch_count):
                 try:

@@ -38,12 +38,12 @@ from sequencer.core.errors import Fatal, Reason, Rejected
 from sequencer.core.flashblock import SignedFlashblock
 from sequencer.core.heads import Heads
 from sequencer.core.pipeline import ClosedFlashblock
+from sequencer.core.plain_reads import PlainReader
 from sequencer.core.ports import EntryRules, Signer
 from sequencer.core.transaction import PooledTransaction
 from sequencer.core.types import Address, Hash32
 from sequencer.core.views import (
     ChainEvent,
-    FlashblockPublished,
     Preconfirmed,
     Status,
     TransactionsPooled,
@@ -130,7 +130,7 @@ class ChainRuntime:
         self._verifier = self._make_verifier(registry)
         self._broken = BrokenPromises(self._signed)
         self._codec = flashblock_codec(stores.engine)
-        self._live = LiveBlocks(stores.domain, self._codec)
+        self._live = LiveBlocks(stores.domain, self._codec, signer.address)
         self._statuses = StatusBook()
         self._events: Broadcast[ChainEvent] = Broadcast(EVENTS_KEPT)
         self._waiters: Waiters[Preconfirmed] = Waiters(settings.rpc.sync_send_limit)
@@ -145,6 +145,7 @@ class ChainRuntime:
             MempoolMetrics(registry),
             stores.journal,
             self._journal_thread,
+            account_now=self._pending_account if isinstance(stores.engine, PlainReader) else None,
         )
         self.pool.on_pooled = self._on_pooled
         self.pool.on_dropped = self._on_dropped
@@ -252,6 +253,7 @@ class ChainRuntime:
             signer=self._signer,
             settling_thread=self._settling_thread,
             on_opened=self._live.opened,
+            on_logging=self._on_logging,
             on_preconfirmed=self._on_preconfirmed,
             on_sealed=self._on_sealed,
             on_stalled=self._on_stalled,
@@ -416,6 +418,10 @@ class ChainRuntime:
 
     # --------------------------------------------------------------------- what one stage does for another
 
+    def _pending_account(self, address: Address) -> AccountView:
+        (account,) = self._stores.engine.accounts([address], "pending")
+        return account
+
     async def _pending_accounts(self, addresses: Sequence[Address]) -> list[AccountView]:
         """Never by the threads that users' reads wait in, for promises wait for this."""
         read = self._stores.engine.accounts
@@ -483,7 +489,7 @@ class ChainRuntime:
     async def _on_preconfirmed(self, signed: SignedFlashblock, closed: ClosedFlashblock) -> None:
         """A flashblock is durable and signed: tell those who wait, then everyone, then the pool."""
         published = self._live.preconfirmed(signed, closed)
-        answered = len(self._waiters) and self._answer_waiters(published)
+        answered = len(self._waiters) and self._answer_waiters(signed, closed)
         self._events.publish(published)
         if answered and len(closed.taken) <= ANSWERED_FIRST:
             await asyncio.sleep(0)
@@ -493,16 +499,25 @@ class ChainRuntime:
         accounts = dict(zip(held, await self._pending_accounts(held), strict=True)) if held else {}
         self.pool.included(closed.taken, accounts)
 
-    def _answer_waiters(self, published: FlashblockPublished) -> int:
+    def _on_logging(self, closed: ClosedFlashblock) -> None:
+        """The log's disk is at work on a flashblock: whoever waits for a promise in it may prepare the answer."""
+        if len(self._waiters) and len(closed.taken) <= ANSWERED_FIRST:
+            for index, (transaction, _) in enumerate(closed.taken):
+                if transaction.hash in self._waiters and (expected := self._live.expected(closed, index)):
+                    self._waiters.expect(transaction.hash, expected)
+
+    def _answer_waiters(self, signed: SignedFlashblock, closed: ClosedFlashblock) -> int:
         """How many of its transactions somebody waited for."""
         answered = 0
-        for inclusion in published.inclusions:
-            transaction_hash = inclusion.transaction.hash
-            if transaction_hash in self._waiters:
-                promise = self._live.preconfirmation(transaction_hash)
-                if promise is not None:
-                    self._waiters.resolve(transaction_hash, Preconfirmed(inclusion, promise))
-                    answered += 1
+        for transaction, _ in closed.taken:
+            if transaction.hash not in self._waiters:
+                continue
+            answered += 1
+            if self._waiters.confirm(transaction.hash, signed):
+                continue
+            inclusion, promise = self._live.inclusion(transaction.hash), self._live.preconfirmation(transaction.hash)
+            if inclusion is not None and promise is not None:
+                self._waiters.resolve(transaction.hash, Preconfirmed(inclusion, promise))
         return answered
 
     async def _on_sealed(self, sealed: LoggedSeal) -> None:

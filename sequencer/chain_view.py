@@ -42,7 +42,7 @@ from sequencer.core.views import (
 from sequencer.live import LiveBlocks
 from sequencer.ordering_desk import OrderingDesk
 from sequencer.preconf.commitment import Commitment
-from sequencer.preconf.waiters import Waiters
+from sequencer.preconf.waiters import Caller, Waiters
 from sequencer.status import StatusBook
 from sequencer.storage.blocks import BlockStore
 from sequencer.storage.cache import LruCache
@@ -160,6 +160,17 @@ class ChainView:
         """Into the pool, all of them."""
         answers = await self._pool.submit_all(raws, hashes)
         return [answer if isinstance(answer, SequencerError) else None for answer in answers]
+
+    def submit_awaited(self, raw: bytes, transaction_hash: Hash32, caller: Caller[Preconfirmed]) -> bool:
+        """Into the pool and the book of those who wait, or neither."""
+        if self._waiters.full or not self._pool.submit_now(raw, transaction_hash):
+            return False
+        self._waiters.enter(transaction_hash, caller)
+        return True
+
+    def forget(self, transaction_hash: Hash32, caller: Caller[Preconfirmed]) -> None:
+        """Out of that book."""
+        self._waiters.leave(transaction_hash, caller)
 
     async def wait_preconfirmed(self, transaction_hash: Hash32, timeout_s: float) -> Preconfirmed:
         """The promise, at once if it was made before."""

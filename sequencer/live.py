@@ -15,13 +15,13 @@ from typing import overload
 from sequencer.core.block import Block, PayloadAttributes
 from sequencer.core.eip712 import Domain
 from sequencer.core.entries import FlashblockEntry
-from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
+from sequencer.core.flashblock import UNSIGNED, Preconfirmation, SignedFlashblock
 from sequencer.core.pipeline import ClosedFlashblock
 from sequencer.core.ports import FlashblockCodec
 from sequencer.core.receipt import Outcome
 from sequencer.core.transaction import Transaction
-from sequencer.core.types import Hash32
-from sequencer.core.views import FlashblockPublished, Inclusion, OpenBlock
+from sequencer.core.types import Address, Hash32
+from sequencer.core.views import FlashblockPublished, Inclusion, OpenBlock, Preconfirmed
 from sequencer.preconf.commitment import Commitment
 
 
@@ -46,12 +46,15 @@ class LiveBlock:
 
     def inclusion(self, position: int) -> Inclusion:
         """The transaction that stands there."""
+        logs_before = self.logs_before(position)
+        return Inclusion(self.attributes, position, logs_before, self.transactions[position], self.outcomes[position])
+
+    def logs_before(self, position: int) -> int:
+        """How many logs the transactions before it have."""
         counted = self._logs_before
         while len(counted) <= position:
             counted.append(counted[-1] + len(self.outcomes[len(counted) - 1].logs))
-        return Inclusion(
-            self.attributes, position, counted[position], self.transactions[position], self.outcomes[position]
-        )
+        return counted[position]
 
 
 class Placed(Sequence[Inclusion]):
@@ -79,14 +82,39 @@ class Placed(Sequence[Inclusion]):
 class LiveBlocks:
     """All blocks that are not stored yet, oldest first; the last one is open unless it was just sealed."""
 
-    def __init__(self, domain: Domain, codec: FlashblockCodec) -> None:
+    def __init__(self, domain: Domain, codec: FlashblockCodec, signer: Address) -> None:
         self._domain = domain
         self._codec = codec
+        self._signer = signer
         self._blocks: dict[int, LiveBlock] = {}
 
     def opened(self, attributes: PayloadAttributes) -> None:
         """A block begins."""
         self._blocks[attributes.number] = LiveBlock(attributes)
+
+    def expected(self, closed: ClosedFlashblock, index: int) -> Preconfirmed | None:
+        """What the promise to a flashblock's transaction will be once it is durable, under a signature of zeros; None
+        while an earlier flashblock is on its way."""
+        flashblock = closed.entry.flashblock
+        block = self._blocks.get(flashblock.block_number)
+        if block is None or len(block.transactions) != flashblock.first_position:
+            return None
+        logs_before = block.logs_before(flashblock.first_position) + sum(
+            len(outcome.logs) for outcome in closed.outcomes[:index]
+        )
+        transaction, position = closed.taken[index].transaction, flashblock.first_position + index
+        hashes = [pooled.transaction.hash for pooled in closed.taken]
+        commitment = Commitment(
+            self._domain,
+            self._codec,
+            SignedFlashblock(flashblock, self._signer, UNSIGNED),
+            hashes,
+            closed.entry.outcome_hashes,
+        )
+        return Preconfirmed(
+            Inclusion(block.attributes, position, logs_before, transaction, closed.outcomes[index]),
+            commitment.preconfirmation(position),
+        )
 
     def preconfirmed(self, signed: SignedFlashblock, closed: ClosedFlashblock) -> FlashblockPublished:
         """A flashblock is durable and signed; its transactions' places. To be published at once, so that nobody

@@ -131,6 +131,9 @@ class Sends:
     origin: Final[str | None]
     forwarded_for: Final[str]
     end: Final[int]
+    awaited: Final[bool]
+    accepts_gzip: Final[bool]
+    id: Final[bytes]
     raws: Final[list[bytes]]
     hashes: Final[list[Hash32]]
     def __len__(self) -> int: ...

@@ -72,6 +72,10 @@ def outcome_leaves(first_position: int, hashes: Sequence[Hash32]) -> list[Hash32
     return [outcome_leaf(first_position + i, h) for i, h in enumerate(hashes)]
 
 
+UNSIGNED: Final = Signature(bytes(65))
+"""Where a signature will stand. It verifies for nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class SignedFlashblock:
     """A flashblock under one signature. Whoever signed it may not contradict it."""

@@ -1,9 +1,9 @@
 """The port between the HTTP server and an engine that reads requests: plain sends, many in one call.
 
-A *plain send* is a whole POST request that does nothing but ``eth_sendRawTransaction``, one call or a batch of
-them. It is most of what a busy node is sent, so reading it may not cost more than the transaction inside it.
-Having no ``SendReader`` is fine: then every request is read the general way, which also decides whatever a reader
-declines.
+A *plain send* is a whole POST request that does nothing but ``eth_sendRawTransaction``, one call or a batch of them,
+or one ``eth_sendRawTransactionSync`` with its default timeout. It is most of what a busy node is sent, so reading it
+may not cost more than the transaction inside it. Having no ``SendReader`` is fine: then every request is read the
+general way, which also decides whatever a reader declines.
 """
 
 from collections.abc import Sequence
@@ -35,6 +35,18 @@ class PlainSends(Protocol):
     @property
     def end(self) -> int:
         """Bytes of the request, header and body."""
+        ...
+
+    @property
+    def awaited(self) -> bool:
+        """It is one ``eth_sendRawTransactionSync``; ``answer`` is not for it."""
+        ...
+
+    @property
+    def accepts_gzip(self) -> bool: ...
+    @property
+    def id(self) -> bytes:
+        """The first call's, encoded."""
         ...
 
     @property

@@ -86,6 +86,7 @@ class PromiseService:
         signer: GuardedSigner,
         settling_thread: Executor,
         on_opened: Callable[[PayloadAttributes], None],
+        on_logging: Callable[[ClosedFlashblock], None],
         on_preconfirmed: Callable[[SignedFlashblock, ClosedFlashblock], Awaitable[None]],
         on_sealed: Callable[[LoggedSeal], Awaitable[None]],
         on_stalled: Callable[[bool], None],
@@ -97,6 +98,7 @@ class PromiseService:
         self._signer = signer
         self._settling_thread = settling_thread
         self._on_opened = on_opened
+        self._on_logging = on_logging
         self._on_preconfirmed = on_preconfirmed
         self._on_sealed = on_sealed
         self._on_stalled = on_stalled
@@ -188,11 +190,18 @@ class PromiseService:
         flashblocks = [step.entry.flashblock for step in steps if isinstance(step, ClosedFlashblock)]
         self._signer.admit(flashblocks)  # before the log has them, which forgets nothing
         signing = _Signing(flashblocks)
+        asyncio.get_running_loop().call_soon(self._prepare, steps)
         position, took_s = await self._append([_entry(step) for step in steps], signing)
         for step in steps:
             if isinstance(step, _Record) and not step.durable.cancelled():
                 step.durable.set_result(None)
         return _Appended(steps, position, signing, took_s)
+
+    def _prepare(self, steps: Sequence[_Step]) -> None:
+        """While the disk is at work, make ready what can be said only afterwards."""
+        for step in steps:
+            if isinstance(step, ClosedFlashblock):
+                self._on_logging(step)
 
     async def _promise_forever(self) -> None:
         while True:

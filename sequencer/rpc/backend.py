@@ -12,7 +12,7 @@ from sequencer.core.block import Block, Header
 from sequencer.core.calls import AccountView, CallRequest, CallResult
 from sequencer.core.chain_spec import ChainSpec
 from sequencer.core.errors import SequencerError
-from sequencer.core.flashblock import Preconfirmation
+from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
 from sequencer.core.heads import Heads
 from sequencer.core.inspection import Ability, AccountProof
 from sequencer.core.plain_reads import PlainReader
@@ -39,6 +39,15 @@ class EventStream(Protocol):
     async def next(self) -> ChainEvent:
         """The next event. Raises ``SlowSubscriber`` once events had to be left out."""
         ...
+
+
+class PromiseCaller(Protocol):
+    """Who waits for the promise of a transaction: see ``preconf.waiters.Caller``."""
+
+    def expect(self, value: Preconfirmed) -> None: ...
+    def confirm(self, signed: SignedFlashblock) -> bool: ...
+    def resolve(self, value: Preconfirmed) -> None: ...
+    def fail(self, error: SequencerError) -> None: ...
 
 
 class Backend(Protocol):
@@ -80,6 +89,16 @@ class Backend(Protocol):
     async def submit_all(self, raws: Sequence[bytes], hashes: Sequence[Hash32]) -> Sequence[SequencerError | None]:
         """Admit transactions, whose keccak256 are ``hashes``, in order. For each the error that ``submit`` would raise,
         or None."""
+        ...
+
+    def submit_awaited(self, raw: bytes, transaction_hash: Hash32, caller: PromiseCaller) -> bool:
+        """Admit a transaction, whose keccak256 is ``transaction_hash``, and let ``caller`` wait for its promise until
+        ``forget``. False if that is not possible at once, whatever the reason; then nothing has changed. As with
+        ``until_promised``, nobody may be told anything before it is promised."""
+        ...
+
+    def forget(self, transaction_hash: Hash32, caller: PromiseCaller) -> None:
+        """It waits no more."""
         ...
 
     async def wait_preconfirmed(self, transaction_hash: Hash32, timeout_s: float) -> Preconfirmed:

@@ -6,7 +6,7 @@ what lets the pool decode and recover them in one call.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, TypeAlias, cast
@@ -16,12 +16,15 @@ import structlog
 
 from sequencer.core.errors import Fatal, SequencerError
 from sequencer.core.plain_reads import PlainReads
+from sequencer.core.sends import PlainSends
 from sequencer.core.types import Hash32
 from sequencer.rpc import jsonrpc
+from sequencer.rpc.awaited_send import AwaitedSend
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.errors import Errors, RpcError, translate
 from sequencer.rpc.jsonrpc import Invalid, Parsed, Request
 from sequencer.rpc.limits import Gate, gates
+from sequencer.rpc.methods.eth_send import SEND_SYNC
 from sequencer.rpc.methods.eth_subscribe import Session
 from sequencer.rpc.methods.method import Kind, Method
 from sequencer.rpc.methods.table import offered
@@ -121,6 +124,37 @@ class Dispatcher:
                 refused.append((place, orjson.dumps(explained.to_json())))
         self._metrics.observe(SEND, 0, seconds, len(raws) - len(refused))
         return refused
+
+    def begin_awaited(
+        self,
+        sends: PlainSends,
+        finish: Callable[[bytes | None], None],
+        spawn: Callable[[Coroutine[object, object, None]], object],
+    ) -> AwaitedSend | None:
+        """Hand in the transaction of an ``eth_sendRawTransactionSync`` at once. ``finish`` gets the response, or None
+        once the sender is gone. None if that is not possible; nothing has changed then, and the general way says why.
+        """
+        gate = self._gates[Kind.WAIT]
+        if not gate.enter_now():
+            return None
+        began = perf_counter()
+
+        def respond(response: bytes | None, code: int) -> None:
+            gate.leave()
+            finish(response)
+            self._metrics.observe(SEND_SYNC, code, perf_counter() - began)
+
+        awaited = AwaitedSend(
+            self._chain, sends.id, sends.hashes[0], respond, spawn, lambda error: self._explain(error, SEND_SYNC)
+        )
+        if awaited.begin(sends.raws[0]):
+            return awaited
+        gate.leave()
+        return None
+
+    def cost_of(self, sends: PlainSends) -> int:
+        """What they weigh."""
+        return self._methods[SEND_SYNC if sends.awaited else SEND].weight * len(sends)
 
     def refuse(self, incoming: Incoming, error: RpcError) -> bytes:
         """The response that turns all of it away at once."""

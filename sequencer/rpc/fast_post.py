@@ -15,7 +15,7 @@ Where the engine reads plain sends, connections first gather in a ``SendTurn``; 
 import asyncio
 import gzip
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
@@ -39,11 +39,13 @@ _ELSEWHERE: Final = frozenset(
     (b"transfer-encoding", b"content-encoding", b"expect", b"connection", b"upgrade", b"sec-websocket-key")
 )
 """Headers that change how the body is read or what becomes of the connection."""
-_SEND: Final = f'"{SEND}"'.encode()
+_SEND: Final = f'"{SEND}'.encode()
+"""So begin the names of all methods that a ``SendReader`` may know."""
 _KEEP_ALIVE: Final = b"keep-alive"
 _NO_CONTENT: Final = b"HTTP/1.1 204 No Content\r\n"
 _OK: Final = b"HTTP/1.1 200 OK\r\n"
 _TOO_MANY: Final = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: %d\r\n"
+_GZIP: Final = b"Content-Encoding: gzip\r\nVary: Accept-Encoding, Origin\r\n"
 _CONTENT: Final = b"Content-Type: application/json\r\nContent-Length: %d\r\n"
 
 
@@ -123,8 +125,15 @@ class FastPaths:
         self.dispatchers = dispatchers
         self.rates = rates
         self.turn = SendTurn(self, reader) if reader is not None else None
-        self.serving: set[asyncio.Task[None]] = set()
+        self.serving: set[asyncio.Future[None]] = set()
         """Answers being made, for an orderly stop."""
+
+    def serve(self, answering: Coroutine[object, object, None]) -> "asyncio.Task[None]":
+        """Run it; an orderly stop waits for it."""
+        task = asyncio.get_running_loop().create_task(answering)
+        self.serving.add(task)
+        task.add_done_callback(self.serving.discard)
+        return task
 
     def cors(self, origin: str | None) -> bytes:
         """The header lines that let the page read the answer."""
@@ -140,6 +149,12 @@ class Watch(Protocol):
     def body_received(self) -> None: ...
     def request_received(self) -> None: ...
     def request_finished(self) -> None: ...
+
+
+class Cancellable(Protocol):
+    """An answer that is being made."""
+
+    def cancel(self) -> object: ...
 
 
 class FastPost(asyncio.Protocol):
@@ -173,7 +188,7 @@ class FastPost(asyncio.Protocol):
         self._head: PostHead | None = None
         self._busy = False
         self._ended = False
-        self._serving: asyncio.Task[None] | None = None
+        self._serving: Cancellable | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first bytes."""
@@ -233,8 +248,9 @@ class FastPost(asyncio.Protocol):
         proxies = self._paths.config.trusted_proxies
         return client_address(self._watch.ip, request.forwarded_for, proxies) if proxies else self._watch.ip
 
-    def begin(self, size: int) -> None:
+    def begin(self, size: int, serving: Cancellable | None = None) -> None:
         """The first ``size`` bytes are a request that is being answered."""
+        self._serving = serving
         self._consume(size)
         self._watch.request_received()
 
@@ -243,6 +259,19 @@ class FastPost(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(response)
             self._finish(self._transport)
+
+    def answered_awaited(self, body: bytes, cors: bytes, accepts_gzip: bool) -> None:
+        """The answer to one that waited for its promise, without its header."""
+        self._serving = None
+        if accepts_gzip and len(body) >= self._paths.config.gzip_threshold_bytes:
+            self._serving = self._paths.serve(self._answer_compressed(body, cors))
+        else:
+            self.answered(_response(_OK, body, b"", cors))
+
+    async def _answer_compressed(self, body: bytes, cors: bytes) -> None:
+        compressed = await asyncio.to_thread(gzip.compress, body, 1)
+        self._serving = None
+        self.answered(_response(_OK, compressed, _GZIP, cors))
 
     def alone(self) -> None:
         """The request is not one of those."""
@@ -322,11 +351,9 @@ class FastPost(asyncio.Protocol):
         else:
             answer, status = dispatcher.answer_now(incoming), _OK
         if answer is None or self._compresses(head, answer):
-            self._serving = asyncio.get_running_loop().create_task(self._serve(head, incoming, answer, status))
-            self._paths.serving.add(self._serving)
-            self._serving.add_done_callback(self._paths.serving.discard)
+            self._serving = self._paths.serve(self._serve(head, incoming, answer, status))
         elif self._transport is not None:
-            self._transport.write(self._response(head, status, answer, b""))
+            self._transport.write(_response(status, answer, b"", self._cors(head)))
             if self._buffer:  # sent ahead: everyone else gets a turn first
                 asyncio.get_running_loop().call_soon(self._finish, self._transport)
             else:
@@ -340,9 +367,9 @@ class FastPost(asyncio.Protocol):
         coding = b""
         if self._compresses(head, answer):
             answer = await asyncio.to_thread(gzip.compress, answer, 1)
-            coding = b"Content-Encoding: gzip\r\nVary: Accept-Encoding, Origin\r\n"
+            coding = _GZIP
         self._serving = None
-        self._transport.write(self._response(head, status, answer, coding))
+        self._transport.write(_response(status, answer, coding, self._cors(head)))
         self._finish(self._transport)
 
     def _compresses(self, head: PostHead, answer: bytes) -> bool:
@@ -362,8 +389,11 @@ class FastPost(asyncio.Protocol):
         elif self._ended:
             transport.close()
 
-    def _response(self, head: PostHead, status: bytes, answer: bytes, coding: bytes) -> bytes:
-        cors = b"" if head.origin is None else self._paths.cors(head.origin)
-        if not answer:
-            return _NO_CONTENT + cors + b"\r\n"
-        return b"".join((status, _CONTENT % len(answer), coding, cors, b"\r\n", answer))
+    def _cors(self, head: PostHead) -> bytes:
+        return b"" if head.origin is None else self._paths.cors(head.origin)
+
+
+def _response(status: bytes, answer: bytes, coding: bytes, cors: bytes) -> bytes:
+    if not answer:
+        return _NO_CONTENT + cors + b"\r\n"
+    return b"".join((status, _CONTENT % len(answer), coding, cors, b"\r\n", answer))

@@ -80,12 +80,22 @@ def _parse_item(item: object) -> Parsed:
 
 def success(request_id: Id, result: object) -> bytes:
     """The response that carries ``result``."""
-    return _PREFIX + orjson.dumps(request_id) + b',"result":' + orjson.dumps(result) + b"}"
+    return success_encoded(orjson.dumps(request_id), result)
+
+
+def success_encoded(request_id: bytes, result: object) -> bytes:
+    """As ``success``, to an id as it came."""
+    return _PREFIX + request_id + b',"result":' + orjson.dumps(result) + b"}"
 
 
 def failure(request_id: Id, error: RpcError) -> bytes:
     """The response that carries ``error``."""
-    return _PREFIX + orjson.dumps(request_id) + b',"error":' + orjson.dumps(error.to_json()) + b"}"
+    return failure_encoded(orjson.dumps(request_id), error)
+
+
+def failure_encoded(request_id: bytes, error: RpcError) -> bytes:
+    """As ``failure``, to an id as it came."""
+    return _PREFIX + request_id + b',"error":' + orjson.dumps(error.to_json()) + b"}"
 
 
 def join_batch(responses: list[bytes]) -> bytes:

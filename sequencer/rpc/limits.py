@@ -33,6 +33,21 @@ class Gate:
         finally:
             self._waiting -= 1
 
+    def enter_now(self) -> bool:
+        """Take a slot if one is free, to be given back by ``leave``."""
+        if self._slots.locked():
+            return False
+        entering = self._slots.acquire()  # of a semaphore that is not locked, which does not wait
+        try:
+            entering.send(None)
+        except StopIteration:
+            return True
+        raise AssertionError("a free slot was waited for")
+
+    def leave(self) -> None:
+        """Give the slot of ``enter_now`` back."""
+        self._slots.release()
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

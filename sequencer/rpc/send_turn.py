@@ -78,15 +78,31 @@ class SendTurn:
         now_s = time.monotonic()
         for connection, sends in zip(taken, self._read(requests), strict=True):
             caller = self._caller(sends) if sends is not None else None
-            if sends is None or caller is None or not self._affords(connection, sends, now_s):
+            if sends is None or caller is None or not self._affords(connection, caller.dispatcher, sends, now_s):
                 connection.alone()
+            elif sends.awaited:
+                self._await(connection, caller, sends)
             else:
                 connection.begin(sends.end)
                 by_chain.setdefault(caller.dispatcher, []).append((connection, sends, caller.cors))
         for dispatcher, served in by_chain.items():
-            task = asyncio.get_running_loop().create_task(self._serve(dispatcher, served))
-            self._paths.serving.add(task)
-            task.add_done_callback(self._paths.serving.discard)
+            self._paths.serve(self._serve(dispatcher, served))
+
+    def _await(self, connection: "FastPost", caller: "_Caller", sends: PlainSends) -> None:
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def finish(body: bytes | None) -> None:
+            over.set_result(None)
+            self._paths.serving.discard(over)
+            if body is not None:
+                connection.answered_awaited(body, caller.cors, sends.accepts_gzip)
+
+        awaited = caller.dispatcher.begin_awaited(sends, finish, self._paths.serve)
+        if awaited is None:
+            connection.alone()
+        else:
+            self._paths.serving.add(over)
+            connection.begin(sends.end, awaited)
 
     def _read(self, requests: Sequence[bytes]) -> Sequence[PlainSends | None]:
         try:
@@ -95,11 +111,11 @@ class SendTurn:
             _log.error("requests could not be read together", exc_info=error)
             return [None] * len(requests)
 
-    def _affords(self, connection: "FastPost", sends: PlainSends, now_s: float) -> bool:
+    def _affords(self, connection: "FastPost", dispatcher: Dispatcher, sends: PlainSends, now_s: float) -> bool:
         """There is room, and the client's rate allows it. Whom to refuse is left to the connection."""
         if self._in_admission + len(sends) > self._paths.config.send_limit:
             return False
-        return not self._paths.rates.take(connection.client(sends), len(sends), now_s)
+        return not self._paths.rates.take(connection.client(sends), dispatcher.cost_of(sends), now_s)
 
     def _caller(self, sends: PlainSends) -> "_Caller | None":
         """Who asks for what; None for who may not. The same few ask all day."""

@@ -35,6 +35,7 @@ from sequencer.core.views import (
     PromiseLedger,
     TransactionStatus,
 )
+from sequencer.rpc.backend import PromiseCaller
 from sequencer.rpc.filters import matching_logs
 from sequencer.rpc.log_query import LogMatch
 from sequencer.rpc.render.block import inclusions
@@ -69,6 +70,14 @@ class MemoryBackend:
         self.account_views: dict[Address, AccountView] = {}
         self.codes: dict[Address, bytes] = {}
         self.slots: dict[tuple[Address, Hash32], Hash32] = {}
+        self.admits_at_once = False
+        """Whether ``submit_awaited`` takes a transaction."""
+        self.persisted: set[Hash32] = set()
+        """What ``persist_submitted`` found."""
+        self.callers: dict[Hash32, PromiseCaller] = {}
+        """Who waits since ``submit_awaited``."""
+        self.called, self.forgotten = asyncio.Event(), asyncio.Event()
+        """Set when the first of them comes, and when the first one is let go."""
         self.refusal: Exception | None = None
         """Raised by every ``submit``."""
         self.dropped: dict[Hash32, Rejected] = {}
@@ -138,7 +147,8 @@ class MemoryBackend:
         return transaction.hash
 
     async def persist_submitted(self) -> None:
-        """Nothing here survives."""
+        """What is in the pool now."""
+        self.persisted |= self.pool.keys()
 
     async def submit_all(self, raws: Sequence[bytes], hashes: Sequence[Hash32]) -> Sequence[SequencerError | None]:
         """One after the other."""
@@ -150,6 +160,20 @@ class MemoryBackend:
             except SequencerError as error:
                 answers.append(error)
         return answers
+
+    def submit_awaited(self, raw: bytes, transaction_hash: Hash32, caller: PromiseCaller) -> bool:
+        """Keep it and its caller, if ``admits_at_once``."""
+        if not self.admits_at_once:
+            return False
+        self.pool[transaction_hash] = recover(decode(raw))
+        self.callers[transaction_hash] = caller
+        self.called.set()
+        return True
+
+    def forget(self, transaction_hash: Hash32, caller: PromiseCaller) -> None:
+        """Let its caller go."""
+        del self.callers[transaction_hash]
+        self.forgotten.set()
 
     async def wait_preconfirmed(self, transaction_hash: Hash32, timeout_s: float) -> Preconfirmed:
         """The promise if there is one now; otherwise it never comes."""

@@ -1,9 +1,12 @@
 """``eth_sendRawTransaction`` and its waiting sister (EIP-7966)."""
 
+from typing import Final, NoReturn
+
 from sequencer.core.encoding import data
 from sequencer.core.errors import NonceGap, Reason, Rejected, SequencerError, Temporary
 from sequencer.core.keccak import keccak256
 from sequencer.core.types import Hash32
+from sequencer.core.views import Preconfirmed
 from sequencer.rpc import params
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.errors import Errors, RpcError
@@ -32,17 +35,27 @@ async def send_raw_transaction_sync(chain: ServedChain, raw: bytes, timeout_ms: 
         if answer := _promised(chain, transaction_hash):
             return answer
         _explain(error, transaction_hash)
-    seconds = _timeout_ms(chain, timeout_ms) / 1000
+    waited_ms = _timeout_ms(chain, timeout_ms)
     try:
-        promised = await chain.backend.wait_preconfirmed(transaction_hash, seconds)
+        promised = await chain.backend.wait_preconfirmed(transaction_hash, waited_ms / 1000)
     except Temporary:  # too many wait; the transaction is admitted all the same
         await chain.backend.persist_submitted()
         raise
     except TimeoutError:
-        await chain.backend.persist_submitted()
-        message = Errors.SYNC_TIMEOUT.text.format(timeout=f"{seconds:g}s")
-        raise RpcError(Errors.SYNC_TIMEOUT, message, data(transaction_hash)) from None
+        await timed_out(chain, transaction_hash, waited_ms)
+    return promised_receipt(promised)
+
+
+def promised_receipt(promised: Preconfirmed) -> Json:
+    """The receipt with the promise."""
     return {**receipt(promised.inclusion), "preconfirmation": preconfirmation(promised.preconfirmation)}
+
+
+async def timed_out(chain: ServedChain, transaction_hash: Hash32, waited_ms: int) -> NoReturn:
+    """Raises error 4, once it is true that the pool has the transaction, whatever happens."""
+    await chain.backend.persist_submitted()
+    message = Errors.SYNC_TIMEOUT.text.format(timeout=f"{waited_ms / 1000:g}s")
+    raise RpcError(Errors.SYNC_TIMEOUT, message, data(transaction_hash)) from None
 
 
 def _explain(error: SequencerError, transaction_hash: Hash32) -> None:
@@ -63,7 +76,7 @@ def _promised(chain: ServedChain, transaction_hash: Hash32) -> Json | None:
     promise = chain.backend.preconfirmation(transaction_hash)
     if promise is None:
         return None
-    return {**receipt(inclusion), "preconfirmation": preconfirmation(promise)}
+    return promised_receipt(Preconfirmed(inclusion, promise))
 
 
 def _timeout_ms(chain: ServedChain, wanted_ms: int | None) -> int:
@@ -73,10 +86,11 @@ def _timeout_ms(chain: ServedChain, wanted_ms: int | None) -> int:
     return wanted_ms
 
 
+SEND_SYNC: Final = "eth_sendRawTransactionSync"
 _RAW = Parameter("transaction", params.data)
 _TIMEOUT = optional("timeout", params.loose_integer)
 
 METHODS = (
     Method("eth_sendRawTransaction", send_raw_transaction, (_RAW,), Kind.SEND),
-    Method("eth_sendRawTransactionSync", send_raw_transaction_sync, (_RAW, _TIMEOUT), Kind.WAIT),
+    Method(SEND_SYNC, send_raw_transaction_sync, (_RAW, _TIMEOUT), Kind.WAIT),
 )

@@ -18,6 +18,7 @@ from execution.evm.native.ingress import NativeSendReader
 BATCH_LIMIT = 4
 READER = NativeSendReader(body_limit=4_096, batch_limit=BATCH_LIMIT, gzip_threshold=2_048, answer_limit=100_000)
 SEND = "eth_sendRawTransaction"
+SEND_SYNC = "eth_sendRawTransactionSync"
 
 
 def post(body: bytes, *headers: bytes) -> bytes:
@@ -45,9 +46,15 @@ def agree(request: bytes) -> bool:
     )
     parsed = jsonrpc.parse(request[head.body_at : head.body_end], BATCH_LIMIT)
     calls = parsed if isinstance(parsed, list) else [parsed]
-    assert all(isinstance(one, jsonrpc.Request) and one.method == SEND and not one.notification for one in calls)
+    method = SEND_SYNC if sends.awaited else SEND
+    assert all(isinstance(one, jsonrpc.Request) and one.method == method and not one.notification for one in calls)
+    assert sends.accepts_gzip == head.accepts_gzip
+    assert orjson.loads(sends.id) == calls[0].id
     assert [[encoding.parse_data(data) for data in one.params] for one in calls] == [[raw] for raw in sends.raws]
     assert list(sends.hashes) == [keccak256(raw) for raw in sends.raws]
+    if sends.awaited:
+        assert not isinstance(parsed, list)
+        return True
     error = RpcError(Errors.SERVER, "nonce too low")
     for refused in ([], [0], list(range(len(calls)))):
         answers = [
@@ -70,6 +77,7 @@ def agree(request: bytes) -> bool:
         b' { "method" : "eth_sendRawTransaction",\r\n "params":[ "0x02F8" ] ,\t"id":"a-1","jsonrpc":"2.0"}\n',
         orjson.dumps(call(id=None)),
         orjson.dumps(call(id=0)),
+        orjson.dumps(call(method=SEND_SYNC)),
         orjson.dumps([call()]),
         orjson.dumps([call(id=serial) for serial in range(BATCH_LIMIT)]),
     ],
@@ -91,6 +99,9 @@ def test_what_clients_send_is_taken(body: bytes) -> None:
         b"null",
         orjson.dumps(call(method="eth_chainId")),
         orjson.dumps(call(jsonrpc="1.0")),
+        orjson.dumps(call(method=SEND_SYNC, params=["0x02f8", 500])),
+        orjson.dumps([call(method=SEND_SYNC)]),
+        orjson.dumps([call(), call(method=SEND_SYNC)]),
         orjson.dumps(call(id=1.0)),
         orjson.dumps(call(id=True)),
         orjson.dumps(call(id=-1)),
@@ -157,7 +168,11 @@ def test_a_request_that_is_not_whole_is_declined() -> None:
 ids = st.one_of(st.none(), st.integers(0, 2**60), st.text(max_size=5), st.floats(allow_nan=False), st.booleans())
 data = st.binary(max_size=40).map(lambda raw: "0x" + raw.hex()) | st.text(max_size=5)
 calls = st.fixed_dictionaries(
-    {"jsonrpc": st.just("2.0"), "method": st.just(SEND), "params": st.lists(data, min_size=1, max_size=1)},
+    {
+        "jsonrpc": st.just("2.0"),
+        "method": st.sampled_from([SEND, SEND_SYNC]),
+        "params": st.lists(data, min_size=1, max_size=1),
+    },
     optional={"id": ids, "extra": st.none()},
 )
 bodies = st.one_of(calls, st.lists(calls, max_size=BATCH_LIMIT + 1))

@@ -42,6 +42,11 @@ class Chain:
             raise self.failure
         return answer
 
+    def account_now(self, address: Address) -> AccountView:
+        if self.failure:
+            raise self.failure
+        return self.state.get(address, account())
+
 
 class CountingRecovery(PythonRecovery):
     """Remembers the size of each batch and whether it ran beside the event loop."""
@@ -71,6 +76,7 @@ class Node:
             lambda: RULES,
             lambda: self.now_ms,
             MempoolMetrics(self.registry),
+            account_now=self.chain.account_now,
         )
         self.events: list[tuple[int, bool]] = []
         self.pool.on_pooled = lambda entered, executable: self.events.extend(
@@ -79,6 +85,9 @@ class Node:
 
     def ready(self) -> list[PooledTransaction]:
         return list(self.pool.ready().heads())
+
+    def submit_now(self, raw: bytes) -> bool:
+        return self.pool.submit_now(raw, keccak256(raw))
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, labels)
@@ -395,3 +404,54 @@ def test_hash_of_raw_is_the_hash_of_the_transaction() -> None:
         (result,) = PythonRecovery().recover([raw], RULES)
         assert not isinstance(result, Rejected)
         assert result.hash == keccak256(raw)
+
+
+async def at_rest() -> None:
+    """Everything that was begun waits for something now."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_at_once_where_nothing_stands_in_the_way() -> None:
+    async with running() as node:
+        await at_rest()
+        raw = signed()
+        assert node.submit_now(raw)
+        assert node.pool.is_pending(keccak256(raw))
+        assert node.events == [(0, True)]
+        assert not node.submit_now(raw)  # it is known by now
+        assert node.pool.counts() == (1, 0)
+
+
+async def test_not_at_once_before_the_pool_runs_nor_after() -> None:
+    async with running() as node:
+        assert not node.submit_now(signed())
+    assert not node.submit_now(signed())
+
+
+async def test_nobody_is_overtaken_at_once() -> None:
+    async with running() as node:
+        await at_rest()
+        node.chain.open_gate.clear()
+        first = asyncio.ensure_future(node.pool.submit(signed(key=1)))
+        await node.chain.waiting.wait()
+        assert not node.submit_now(signed(key=2))
+        node.chain.open_gate.set()
+        await first
+        await at_rest()
+        assert node.submit_now(signed(key=2))
+
+
+async def test_what_is_refused_at_once_leaves_no_trace() -> None:
+    async with running() as node:
+        await at_rest()
+        counters = {sample: node.sample(sample) for sample in ("sequencer_mempool_refused_total",)}
+        for raw in (b"\x02", signed(nonce=1), signed(chainId=9)):
+            assert not node.submit_now(raw)
+        node.chain.failure = Temporary("not now")
+        assert not node.submit_now(signed())
+        node.chain.failure = None
+        node.pool.stop_accepting("closed")
+        assert not node.submit_now(signed())
+        assert (node.pool.counts(), node.events) == ((0, 0), [])
+        assert {sample: node.sample(sample) for sample in counters} == counters

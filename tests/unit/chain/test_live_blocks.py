@@ -11,7 +11,7 @@ from sequencer.core.keccak import keccak256
 from sequencer.core.receipt import Log, outcome
 from sequencer.core.transaction import Arrival, PooledTransaction
 from sequencer.core.types import ZERO_ADDRESS, ZERO_HASH, Hash32, Signature
-from sequencer.core.views import FlashblockPublished
+from sequencer.core.views import FlashblockPublished, Preconfirmed
 from sequencer.live import LiveBlocks
 from sequencer.payload.builder import BlockDraft
 from sequencer.payload.config import PayloadConfig
@@ -34,7 +34,7 @@ def hash_of(name: bytes) -> Hash32:
 
 @pytest.fixture
 def live() -> LiveBlocks:
-    blocks = LiveBlocks(Domain(1, ZERO_ADDRESS, ZERO_HASH), PythonFlashblockCodec())
+    blocks = LiveBlocks(Domain(1, ZERO_ADDRESS, ZERO_HASH), PythonFlashblockCodec(), ZERO_ADDRESS)
     blocks.opened(ATTRIBUTES)
     return blocks
 
@@ -53,7 +53,13 @@ def published(live: LiveBlocks) -> list[FlashblockPublished]:
         draft.add(taken, results, now_ms=1000)
         closed = draft.close(1000)
         signed = SignedFlashblock(closed.entry.flashblock, ZERO_ADDRESS, Signature(bytes(65)))
+        expected = [live.expected(closed, index) for index in range(len(names))]
         events.append(live.preconfirmed(signed, closed))
+        assert expected == [
+            Preconfirmed(cast("Any", live.inclusion(hash_of(name))), cast("Any", live.preconfirmation(hash_of(name))))
+            for name in names
+        ]
+        assert live.expected(closed, 0) is None  # not any more
     return events
 
 

@@ -129,3 +129,16 @@ def test_origins(origin: str | None, allowed: bool) -> None:
     assert rules.origin_allowed(origin) is allowed
     assert bool(rules.cors_headers(origin)) is (allowed and origin is not None)
     assert AccessRules(RpcConfig()).origin_allowed(origin)
+
+
+async def test_a_slot_that_is_free_is_had_at_once() -> None:
+    gate = Gate("call", slots=1, waiting_limit=0)
+    assert gate.enter_now()
+    assert not gate.enter_now()
+    with pytest.raises(RpcError):
+        async with gate:
+            pass
+    gate.leave()
+    async with gate:
+        assert not gate.enter_now()
+    assert gate.enter_now()

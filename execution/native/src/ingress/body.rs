@@ -4,6 +4,8 @@ use std::ops::Range;
 
 pub struct Body {
     pub batch: bool,
+    /// It is one call that waits for its promise.
+    pub awaited: bool,
     pub calls: Vec<RawCall>,
 }
 
@@ -18,19 +20,24 @@ pub fn read(text: &[u8], range: Range<usize>, limit: usize) -> Option<Body> {
     let mut reader = Reader { text: &text[..range.end], at: range.start };
     let batch = reader.skip() == Some(b'[');
     let mut calls = Vec::with_capacity(1);
+    let mut awaited = false;
     if batch {
         reader.at += 1;
         while calls.is_empty() || reader.took(b',') {
             if calls.len() == limit {
                 return None;
             }
-            calls.push(reader.call()?);
+            let (call, waits) = reader.call()?;
+            awaited |= waits;
+            calls.push(call);
         }
         reader.expect(b']')?;
     } else {
-        calls.push(reader.call()?);
+        let (call, waits) = reader.call()?;
+        awaited = waits;
+        calls.push(call);
     }
-    if reader.skip().is_some() { None } else { Some(Body { batch, calls }) }
+    if reader.skip().is_some() || (batch && awaited) { None } else { Some(Body { batch, awaited, calls }) }
 }
 
 /// Integers of up to this many digits come back from any parser as they went in.
@@ -42,8 +49,9 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn call(&mut self) -> Option<RawCall> {
-        let (mut version, mut method, mut id, mut raw) = (false, false, None, None);
+    /// A call, and whether it waits for its promise.
+    fn call(&mut self) -> Option<(RawCall, bool)> {
+        let (mut version, mut awaited, mut id, mut raw) = (false, None, None, None);
         self.expect(b'{')?;
         loop {
             let name = self.string()?;
@@ -55,7 +63,12 @@ impl Reader<'_> {
                 }
                 b"method" => {
                     let value = self.string()?;
-                    &self.text[value] == b"eth_sendRawTransaction" && !std::mem::replace(&mut method, true)
+                    let waits = match &self.text[value] {
+                        b"eth_sendRawTransaction" => false,
+                        b"eth_sendRawTransactionSync" => true,
+                        _ => return None,
+                    };
+                    awaited.replace(waits).is_none()
                 }
                 b"id" => id.replace(self.id()?).is_none(),
                 b"params" => raw.replace(self.params()?).is_none(),
@@ -69,10 +82,10 @@ impl Reader<'_> {
             }
         }
         self.expect(b'}')?;
-        if !version || !method {
+        if !version {
             return None;
         }
-        Some(RawCall { id: id?, raw: raw? })
+        Some((RawCall { id: id?, raw: raw? }, awaited?))
     }
 
     /// `["0x.."]`, decoded.

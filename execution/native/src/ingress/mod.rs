@@ -3,6 +3,7 @@
 //! ```text
 //! POST PATH HTTP/1.1     one Content-Length, and no header that changes how the body is read
 //! {"jsonrpc":"2.0","id":ID,"method":"eth_sendRawTransaction","params":["0xHEX"]}      or an array of these
+//! {"jsonrpc":"2.0","id":ID,"method":"eth_sendRawTransactionSync","params":["0xHEX"]}  alone
 //! ```
 //!
 //! Whatever is not exactly this, or leaves any doubt, is declined: then the node's general way reads the same
@@ -49,6 +50,10 @@ pub struct Sends {
     /// Where the request ends, and the next one may begin.
     pub end: usize,
     pub batch: bool,
+    /// The one call waits for its promise, which is longer than a hash: nothing is said of the answer's size.
+    pub awaited: bool,
+    /// The sender takes a compressed answer.
+    pub accepts_gzip: bool,
     pub calls: Vec<Call>,
 }
 
@@ -73,6 +78,8 @@ pub fn read(request: &[u8], limits: &Limits) -> Option<Sends> {
         forwarded_for: head.forwarded_for,
         end,
         batch: body.batch,
+        awaited: body.awaited,
+        accepts_gzip: head.accepts_gzip,
         calls: calls.collect(),
     })
 }

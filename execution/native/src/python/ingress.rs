@@ -85,6 +85,19 @@ impl PySends {
         self.sends.end
     }
     #[getter]
+    fn awaited(&self) -> bool {
+        self.sends.awaited
+    }
+    #[getter]
+    fn accepts_gzip(&self) -> bool {
+        self.sends.accepts_gzip
+    }
+    /// The id of the first call, encoded.
+    #[getter]
+    fn id<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        bytes(py, &self.request[self.sends.calls[0].id.clone()])
+    }
+    #[getter]
     fn raws<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         PyList::new(py, self.sends.calls.iter().map(|call| bytes(py, &call.raw)))
     }
