@@ -6,10 +6,10 @@
     record  = length(4) || crc32(4) of the body || body
     body    = sequence(8) || receivedMs(8) || origin(1) || raw transaction           length = size of the body
 
-Numbers are big-endian. Records are only ever appended; when most of the file is about transactions that left
-the pool, it is written anew. What is written survives the death of the process, not that of the machine:
-syncing it would compete with the sequence log for the disk, and what was not promised yet can be sent again.
-A torn or damaged tail is cut off at the first record that does not check.
+Numbers are big-endian. Records are only ever appended, a transaction's again when it arrives anew; when most of the
+file is about transactions that left the pool, it is written anew. What is written survives the death of the process,
+not that of the machine: syncing it would compete with the sequence log for the disk, and what was not promised yet can
+be sent again. A torn or damaged tail is cut off at the first record that does not check.
 """
 
 import os
@@ -43,7 +43,8 @@ class JournalRecord:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a start finds: records in order, the first number that is free, and how many bytes were damaged."""
+    """What a start finds: the newest record of each transaction, in the order of their arrivals; the first number that
+    is free, and how many bytes were damaged."""
 
     records: list[JournalRecord]
     next_sequence: int
@@ -89,7 +90,7 @@ class Journal:
                 self._size_bytes = good
         except OSError as error:
             raise Temporary(f"mempool journal: {error}") from error
-        return Recovered(records, self._next_sequence, len(content) - good)
+        return Recovered(_newest(records), self._next_sequence, len(content) - good)
 
     def append(self, accepted: Iterable[PooledTransaction]) -> None:
         """Write them at the end; they are there, whole, when this returns."""
@@ -186,6 +187,14 @@ def _parse(content: bytes) -> tuple[list[JournalRecord], int, int]:
         next_sequence = max(next_sequence, arrival.sequence + 1)
         at += _FRAME.size + length
     return records, next_sequence, at
+
+
+def _newest(records: Iterable[JournalRecord]) -> list[JournalRecord]:
+    found: dict[bytes, JournalRecord] = {}
+    for record in sorted(records, key=lambda record: record.arrival.sequence):
+        found.pop(record.raw, None)  # so that the new one comes after those before it
+        found[record.raw] = record
+    return list(found.values())
 
 
 def _write(file: int, content: bytes) -> None:

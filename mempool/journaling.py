@@ -8,7 +8,7 @@ transaction, so it is written here only if that takes long, or if something is t
 import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -24,6 +24,9 @@ _PROMISE_S: Final = 0.05
 """What is promised sooner than this never needs the journal."""
 _GROWTH: Final = 2
 """The file is written anew when it is this many times as large as what the pool holds, and the limit."""
+
+_Awaited: TypeAlias = tuple[PooledTransaction, Submission | None]
+"""What is to be written, and who waits for it, if anyone."""
 
 
 class JournalWriter:
@@ -47,9 +50,9 @@ class JournalWriter:
         self._limit_bytes = limit_bytes
         self._metrics = metrics
         self._thread = thread
-        self._waiting: list[tuple[PooledTransaction, Submission]] = []
-        self._unhurried: list[tuple[PooledTransaction, Submission]] = []
-        self._older: list[tuple[PooledTransaction, Submission]] = []
+        self._waiting: list[_Awaited] = []
+        self._unhurried: list[PooledTransaction] = []
+        self._older: list[PooledTransaction] = []
         """Of the unhurried those that were there when the time began to run."""
         self._timer_runs = False
         self._flushing: list[asyncio.Future[None]] = []
@@ -74,8 +77,8 @@ class JournalWriter:
         self._waiting += accepted
         self._work.set()
 
-    def add_unhurried(self, accepted: Iterable[tuple[PooledTransaction, Submission]]) -> None:
-        """Write those of them that still wait in a while; they are answered already."""
+    def add_unhurried(self, accepted: Iterable[PooledTransaction]) -> None:
+        """Write those of them that still wait in a while; nobody waits for it."""
         if not self._timer_runs:
             self._timer_runs = True
             asyncio.get_running_loop().call_later(_PROMISE_S, self._hurry)
@@ -86,7 +89,7 @@ class JournalWriter:
         disk that refuses is no reason not to return."""
         if self._ended:
             return
-        self._waiting += [item for item in (*self._older, *self._unhurried) if self._waits(item[0])]
+        self._waiting += [(pooled, None) for pooled in (*self._older, *self._unhurried) if self._waits(pooled)]
         self._older, self._unhurried = [], []
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._flushing.append(written)
@@ -94,13 +97,14 @@ class JournalWriter:
         await written
 
     def _hurry(self) -> None:
-        waiting = [item for item in self._older if self._waits(item[0])]
+        waiting = [(pooled, None) for pooled in self._older if self._waits(pooled)]
         self._older, self._unhurried = self._unhurried, []
         self._timer_runs = bool(self._older)
         if self._timer_runs:
             asyncio.get_running_loop().call_later(_PROMISE_S, self._hurry)
         if waiting:
-            self.add(waiting)
+            self._waiting += waiting
+            self._work.set()
 
     async def run(self) -> None:
         """Write until cancelled; what waits then is written and answered before this returns."""
@@ -113,11 +117,11 @@ class JournalWriter:
                         await self._write()
                     await self._keep_small(tasks)
         finally:
-            batch = [*self._waiting, *self._older, *self._unhurried]
+            waiting, unhurried = self._waiting, [*self._older, *self._unhurried]
             self._waiting, self._older, self._unhurried = [], [], []
-            await asyncio.to_thread(self._finish, [pooled for pooled, _ in batch])
+            await asyncio.to_thread(self._finish, [*(pooled for pooled, _ in waiting), *unhurried])
             self._ended = True
-            _answer(batch, self._flushing)
+            _answer(waiting, self._flushing)
 
     async def _write(self) -> None:
         batch, self._waiting = self._waiting, []
@@ -171,9 +175,10 @@ class JournalWriter:
         _log.error("mempool journal cannot be written", error=str(error))
 
 
-def _answer(batch: list[tuple[PooledTransaction, Submission]], flushing: list[asyncio.Future[None]]) -> None:
+def _answer(batch: list[_Awaited], flushing: list[asyncio.Future[None]]) -> None:
     for pooled, submission in batch:
-        submission.answer(pooled)
+        if submission is not None:
+            submission.answer(pooled)
     for written in flushing:
         if not written.done():
             written.set_result(None)

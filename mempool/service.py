@@ -499,6 +499,8 @@ class Mempool:
         if changes.executable or changes.promoted:
             self._metrics.admitted_executable.inc(len(changes.executable))
             self.on_pooled(changes.executable + changes.promoted, True)
+            if changes.promoted and self._journal is not None:
+                self._journal.add_unhurried(changes.promoted)  # most of them with another arrival
         for dropped in changes.dropped:
             self._drops.add(dropped.pooled.transaction.hash, dropped.reason)
             self._metrics.dropped.labels(dropped.reason).inc()
@@ -510,7 +512,7 @@ class Mempool:
             self._journal.add(unwritten)  # after the builder is woken, which has the longer way to go
         if self._unhurried and self._journal is not None:
             unhurried, self._unhurried = self._unhurried, []
-            self._journal.add_unhurried(unhurried)
+            self._journal.add_unhurried([pooled for pooled, _ in unhurried])
             for pooled, submission in unhurried:
                 submission.answer(pooled)
 

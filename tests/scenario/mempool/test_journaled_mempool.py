@@ -243,6 +243,33 @@ async def test_one_that_waited_arrives_when_its_wait_is_over(tmp_path: Path) -> 
         assert process.pool.arrival(first.transaction.hash) == first.arrival, "remembered for a while"
 
 
+async def test_one_that_waited_keeps_the_arrival_of_when_its_wait_was_over(tmp_path: Path) -> None:
+    """A receipt of it may have been signed: another number after a crash would speak against the sequencer."""
+    async with running(Process(tmp_path / "journal")) as first:
+        await first.pool.submit(signed(1, 1))
+        await first.pool.submit(signed(2, 0))
+        await first.pool.submit(signed(1, 0))
+        await first.pool.submit(signed(3, 0))
+        hashes = [keccak256(signed(*who)) for who in ((2, 0), (1, 0), (1, 1), (3, 0))]
+        before = [first.pool.arrival(each) for each in hashes]
+        await first.pool.flush_journal()
+        (tmp_path / "crashed").write_bytes((tmp_path / "journal").read_bytes())
+    async with running(Process(tmp_path / "crashed")) as second:
+        await settled(second, 4)
+        assert [second.pool.arrival(each) for each in hashes] == before
+
+
+async def test_one_that_was_written_late_keeps_its_place(tmp_path: Path) -> None:
+    async with running(Process(tmp_path / "journal")) as first:
+        await first.pool.submit(signed(1, 0), until_promised=True)
+        await first.pool.submit(signed(1, 1))
+        hashes = [keccak256(signed(1, nonce)) for nonce in range(2)]
+        before = [first.pool.arrival(each) for each in hashes]
+    async with running(Process(tmp_path / "journal")) as second:
+        await settled(second, 2)
+        assert [second.pool.arrival(each) for each in hashes] == before
+
+
 async def test_a_bundle_is_checked_at_the_door(tmp_path: Path) -> None:
     async with running(Process(tmp_path / "journal")) as process:
         woken = asyncio.ensure_future(process.pool.wait_ready())
