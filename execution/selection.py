@@ -39,7 +39,7 @@ def open_engine(
     recorded = _recorded(data_dir)
     name = _resolve(choice, recorded)
     if name == "native":
-        engine = _open_native(data_dir, forks_needed, background)
+        engine = _open_native(data_dir, forks_needed, read_workers, background)
     else:
         engine = _open_reference(data_dir, forks_needed, read_workers, pass_fds, background)
     if recorded is None:
@@ -66,9 +66,10 @@ def native_is_installed() -> bool:
     return native_extension() is not None
 
 
-def _open_native(data_dir: Path, forks_needed: Sequence[str], background: bool) -> ExecutionEngine:
+def _open_native(data_dir: Path, forks_needed: Sequence[str], read_workers: int, background: bool) -> ExecutionEngine:
     adapter = import_module("execution.evm.native.engine")
-    engine: ExecutionEngine = adapter.NativeEngine(data_dir / "state-native", background=background)
+    folder = data_dir / "state-native"
+    engine: ExecutionEngine = adapter.NativeEngine(folder, background=background, readers=read_workers)
     _require(engine.forks, forks_needed, "native")
     return engine
 

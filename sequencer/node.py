@@ -6,6 +6,7 @@ A second signal skips to the end (``lifecycle.stop_on_signals``).
 
 import asyncio
 import gc
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,9 @@ log = structlog.get_logger(__name__)
 
 DRAIN_S = 10.0
 """Of the usual 30 seconds of grace, what sealing and posting may take."""
+SWITCH_INTERVAL_S = 0.0005
+"""How long a thread that computes in Python may keep the interpreter from the event loop. Closing a batch takes it for
+some ten milliseconds, and at Python's own five every step of a send that falls into them waited that long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ async def run(
                     return
                 await chain.start()
                 _tame_the_collector()
+                sys.setswitchinterval(SWITCH_INTERVAL_S)
                 process.describe_build(stores.engine.name, genesis.spec.fork_at(genesis.timestamp))
                 server = RpcServer(
                     settings.rpc,

@@ -36,14 +36,16 @@ class NativeEngine(NativeInspection):
     """``ExecutionEngine`` on revm, with its state under ``folder``.
 
     With ``background`` it makes way for others: its blocks are executed on one thread of low priority, which has a
-    tenth of a processor that others want all of, and more when it is pressed.
+    tenth of a processor that others want all of, and more when it is pressed. At most ``readers`` reads
+    execute code at once.
     """
 
     name = "native"
 
-    def __init__(self, folder: Path, *, background: bool = False) -> None:
+    def __init__(self, folder: Path, *, background: bool = False, readers: int = 1) -> None:
         self._folder = folder
         self._background = background
+        self._readers = readers
         self._engine: Any = None
         self._block: _OpenBlock | None = None
 
@@ -59,7 +61,7 @@ class NativeEngine(NativeInspection):
         if self._engine is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             with translated():
-                self._engine = native.Engine(self._folder, self._background)
+                self._engine = native.Engine(self._folder, self._background, self._readers)
         accounts = [
             (address, account.balance_wei, account.nonce, account.code, list(account.storage.items()))
             for address, account in genesis.accounts.items()

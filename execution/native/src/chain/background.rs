@@ -4,8 +4,8 @@
 //! Python's threads cannot be given a low priority: one that holds Python's lock while it is kept waiting for the
 //! processor keeps everyone waiting. These never hold it.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{LazyLock, OnceLock};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -19,7 +19,6 @@ const IN_TIME_NICE: i32 = 10;
 /// Some 3 % for each that works. No less, because readers share locks and the store's caches with the builder, which would
 /// wait for a reader that nobody lets come to the end of its turn.
 const READERS_NICE: i32 = 15;
-const READERS: usize = 8;
 
 /// Two threads, of which one works at a time, and on which parallel work of its jobs stays too. A thread may not raise its
 /// priority, so who is in time works on one, and who is late on the other; jobs should be short, because each ends where it
@@ -56,12 +55,25 @@ pub fn behind<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     }
 }
 
-/// What `work` gives, done on one of the process's threads for reads.
-pub fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    static POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| threads("reads", READERS, READERS_NICE).ok());
-    match &*POOL {
-        Some(pool) => pool.install(work),
-        None => work(),
+/// Threads for reads that execute code, started with the first. As many reads run at once; more wait, in the order in
+/// which they came. A low priority alone does not keep processors free: a kernel lets whoever runs end its slice of some
+/// milliseconds, and where every processor has a reader each step of a send waits for that.
+pub struct Readers {
+    count: usize,
+    pool: OnceLock<Option<ThreadPool>>,
+}
+
+impl Readers {
+    pub const fn new(count: usize) -> Self {
+        Self { count, pool: OnceLock::new() }
+    }
+
+    /// What `read` gives, done on one of the threads.
+    pub fn run<T: Send>(&self, read: impl FnOnce() -> T + Send) -> T {
+        match self.pool.get_or_init(|| threads("reads", self.count, READERS_NICE).ok()) {
+            Some(pool) => pool.install(read),
+            None => read(),
+        }
     }
 }
 
@@ -82,7 +94,7 @@ mod tests {
     #[test]
     fn reads_and_batches_give_way_and_nobody_else_does() {
         let before = getpriority_process(None);
-        assert_eq!(aside(|| getpriority_process(None)), Ok(15));
+        assert_eq!(Readers::new(1).run(|| getpriority_process(None)), Ok(15));
         assert_eq!(behind(|| getpriority_process(None)), Ok(5));
         assert_eq!(getpriority_process(None), before);
     }

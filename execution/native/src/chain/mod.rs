@@ -24,7 +24,7 @@ mod transact;
 mod transfers;
 
 pub use access_list::AccessListOutcome;
-pub use background::{aside, behind};
+pub use background::{Readers, behind};
 pub use block_override::BlockOverride;
 pub use call::{CallOutcome, CallRequest};
 pub use engine::{Attributes, Engine, Memory, SealedBlock, Spec};

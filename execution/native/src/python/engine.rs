@@ -12,20 +12,28 @@ use super::outcome::PyOutcome;
 use super::request::call_request;
 use super::simulate::{simulated, simulation};
 use super::transaction::{Given, refusal};
-use super::{Fatal, attached, detached, detached_aside};
-use crate::chain::{At, Attributes, CallOutcome, Engine, Estimate, GenesisAccount, PlainReads, Spec};
+use super::{Fatal, attached, detached};
+use crate::chain::{At, Attributes, CallOutcome, Engine, Estimate, GenesisAccount, PlainReads, Readers, Spec};
 use crate::codec::header::Header;
 use crate::error::{Error, Result};
 use crate::state::{Account, fork_of};
 
 /// One chain's engine on the files in a folder.
 #[pyclass(frozen, name = "Engine", module = "rollup_sequencer_native")]
-pub struct PyEngine(RwLock<Option<Arc<Engine>>>);
+pub struct PyEngine {
+    engine: RwLock<Option<Arc<Engine>>>,
+    readers: Readers,
+}
 
 impl PyEngine {
     fn engine(&self) -> Result<Arc<Engine>> {
-        let engine = self.0.read().ok().and_then(|engine| engine.clone());
+        let engine = self.engine.read().ok().and_then(|engine| engine.clone());
         engine.ok_or_else(|| Error::Fatal("the engine is closed".into()))
+    }
+
+    /// `detached` on one of the threads for reads that execute code, when its turn comes.
+    fn aside<T: Send>(&self, py: Python<'_>, read: impl FnOnce(&Engine) -> Result<T> + Send) -> PyResult<T> {
+        detached(py, || self.readers.run(|| read(&*self.engine()?)))
     }
 }
 
@@ -71,12 +79,12 @@ pub fn call_result(py: Python<'_>, outcome: CallOutcome) -> PyResult<Bound<'_, P
 
 #[pymethods]
 impl PyEngine {
-    /// With `background`, one that works on a thread of low priority.
+    /// With `background`, one that works on a thread of low priority. At most `readers` reads execute code at once.
     #[new]
-    #[pyo3(signature = (path, background = false))]
-    fn new(py: Python<'_>, path: std::path::PathBuf, background: bool) -> PyResult<Self> {
+    #[pyo3(signature = (path, background = false, readers = 1))]
+    fn new(py: Python<'_>, path: std::path::PathBuf, background: bool, readers: usize) -> PyResult<Self> {
         let open = || if background { Engine::in_background(&path) } else { Engine::new(&path) };
-        Ok(Self(RwLock::new(Some(Arc::new(detached(py, open)?)))))
+        Ok(Self { engine: RwLock::new(Some(Arc::new(detached(py, open)?))), readers: Readers::new(readers) })
     }
 
     /// Whether an engine in the background is late, and may take something from others.
@@ -250,7 +258,7 @@ impl PyEngine {
         deadline_s: f64,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let (request, gas_cap) = (call_request(request)?, saturating_u64(gas_cap)?);
-        let outcome = detached_aside(py, || self.engine()?.call(request, at(number), gas_cap, until(deadline_s)))?;
+        let outcome = self.aside(py, |engine| engine.call(request, at(number), gas_cap, until(deadline_s)))?;
         call_result(py, outcome)
     }
 
@@ -284,7 +292,7 @@ impl PyEngine {
         deadline_s: f64,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (request, gas_cap) = (call_request(request)?, saturating_u64(gas_cap)?);
-        match detached_aside(py, || self.engine()?.estimate(request, at(number), gas_cap, until(deadline_s)))? {
+        match self.aside(py, |engine| engine.estimate(request, at(number), gas_cap, until(deadline_s)))? {
             Estimate::Gas(gas) => Ok(gas.into_pyobject(py)?.into_any()),
             Estimate::Fails(outcome) => Ok(call_result(py, outcome)?.into_any()),
         }
@@ -305,7 +313,7 @@ impl PyEngine {
     )> {
         let owner = address(owner)?;
         let slots = slots.iter().map(|slot| hash(slot)).collect::<PyResult<Vec<_>>>()?;
-        let proof = detached_aside(py, || self.engine()?.proof(&owner, &slots, at(number)))?;
+        let proof = self.aside(py, |engine| engine.proof(&owner, &slots, at(number)))?;
         let account = proof.account;
         let fields = (
             account.nonce,
@@ -330,7 +338,7 @@ impl PyEngine {
     ) -> PyResult<(Vec<(Bound<'py, PyBytes>, Vec<Bound<'py, PyBytes>>)>, Bound<'py, PyTuple>)> {
         let (request, gas_cap) = (call_request(request)?, saturating_u64(gas_cap)?);
         let found =
-            detached_aside(py, || self.engine()?.create_access_list(request, at(number), gas_cap, until(deadline_s)))?;
+            self.aside(py, |engine| engine.create_access_list(request, at(number), gas_cap, until(deadline_s)))?;
         let entries = found.list.0.iter().map(|entry| {
             let keys = entry.storage_keys.iter().map(|key| bytes(py, key.as_slice())).collect();
             (bytes(py, entry.address.as_slice()), keys)
@@ -349,7 +357,7 @@ impl PyEngine {
         options: &str,
     ) -> PyResult<String> {
         let (request, gas_cap) = (call_request(request)?, saturating_u64(gas_cap)?);
-        detached_aside(py, || self.engine()?.trace_call(request, at(number), gas_cap, until(deadline_s), options))
+        self.aside(py, |engine| engine.trace_call(request, at(number), gas_cap, until(deadline_s), options))
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -365,9 +373,9 @@ impl PyEngine {
         options: &str,
     ) -> PyResult<Vec<String>> {
         let given = transactions.iter().map(|object| Given::of(&object)).collect::<PyResult<Vec<_>>>()?;
-        detached_aside(py, || {
+        self.aside(py, |engine| {
             let decoded = given.into_iter().map(Given::decoded).collect::<Result<Vec<_>>>()?;
-            self.engine()?.trace_block(number, &decoded, first..stop, until(deadline_s), options)
+            engine.trace_block(number, &decoded, first..stop, until(deadline_s), options)
         })
     }
 
@@ -382,7 +390,7 @@ impl PyEngine {
         deadline_s: f64,
     ) -> PyResult<Vec<(Bound<'py, PyBytes>, Vec<Bound<'py, PyTuple>>)>> {
         let (request, gas_cap) = (simulation(request)?, saturating_u64(gas_cap)?);
-        let blocks = detached_aside(py, || self.engine()?.simulate(request, at(number), gas_cap, until(deadline_s)))?;
+        let blocks = self.aside(py, |engine| engine.simulate(request, at(number), gas_cap, until(deadline_s)))?;
         blocks.into_iter().map(|block| simulated(py, block)).collect()
     }
 
@@ -392,7 +400,7 @@ impl PyEngine {
 
     /// Lets go of the files, once the reads that still run are done.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || match self.0.write().map(|mut engine| engine.take()) {
+        detached(py, || match self.engine.write().map(|mut engine| engine.take()) {
             Ok(Some(engine)) => engine.settle(),
             _ => Ok(()),
         })

@@ -22,7 +22,7 @@ use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
-use crate::chain::{aside, behind};
+use crate::chain::behind;
 use crate::error::{Error, Result};
 
 create_exception!(rollup_sequencer_native, Refused, PyException, "The request is at fault: (reason, detail).");
@@ -57,11 +57,6 @@ fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
         Err(Error::Fatal(format!("the engine panicked: {text}")))
     })
-}
-
-/// `detached` on a thread of low priority, for reads that execute code.
-fn detached_aside<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
-    detached(py, || aside(work))
 }
 
 /// `detached` on a thread of low priority, for batches, which users do not wait for.
