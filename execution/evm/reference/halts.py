@@ -41,6 +41,9 @@ _TEXT: Final[dict[type[VMError], str]] = {
     NonceOverflow: "nonce uint64 overflow",
 }
 
+_INVALID: Final = 0xFE
+"""The one opcode that is there to be invalid (EIP-141)."""
+
 _POPS: Final = (
     dict.fromkeys(range(1, 8), 2)
     | {0x08: 3, 0x09: 3, 0x0A: 2, 0x0B: 2}
@@ -63,5 +66,6 @@ def describe(error: VMError, code: bytes, program_counter: int) -> str:
     if isinstance(error, StackOverflow):
         return "stack limit reached 1024 (1023)"
     if isinstance(error, InvalidInstruction):
-        return f"invalid opcode: opcode {code[program_counter - 1]:#x} not defined"
+        opcode = code[program_counter - 1]
+        return "invalid opcode: " + ("INVALID" if opcode == _INVALID else f"opcode {opcode:#x} not defined")
     return _TEXT.get(type(error)) or str(error) or "execution failed"

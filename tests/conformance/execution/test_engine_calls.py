@@ -65,7 +65,7 @@ def test_a_revert_carries_its_data_and_no_logs(chain: Chain) -> None:
 @pytest.mark.parametrize(
     ("name", "halt"),
     [
-        ("INVALID", "invalid opcode: opcode 0xfe not defined"),
+        ("INVALID", "invalid opcode: INVALID"),
         ("UNDERFLOW", "stack underflow (1 <=> 2)"),
         ("BAD_JUMP", "invalid jump destination"),
         ("OVERFLOW", "stack limit reached 1024 (1023)"),

@@ -11,10 +11,14 @@ pub fn describe(halt: &HaltReason, opcode: u8, stack_size: usize) -> String {
         // At RETURN there is nothing left to pay for but memory, which has an error of its own, and the new code.
         HaltReason::OutOfGas(OutOfGasError::Basic) if opcode == RETURN => "contract creation code storage out of gas",
         HaltReason::OutOfGas(_) => OUT_OF_GAS,
-        HaltReason::OpcodeNotFound | HaltReason::InvalidFEOpcode | HaltReason::NotActivated => {
-            return format!("invalid opcode: opcode {opcode:#x} not defined");
+        HaltReason::InvalidFEOpcode => "invalid opcode: INVALID",
+        HaltReason::OpcodeNotFound | HaltReason::NotActivated => {
+            return format!("invalid opcode: {}", undefined(opcode));
         }
         HaltReason::InvalidJump => "invalid jump destination",
+        HaltReason::StackOverflow if stack_size < duplicated(opcode) => {
+            return format!("stack underflow ({stack_size} <=> {})", duplicated(opcode));
+        }
         HaltReason::StackUnderflow => {
             let needed = OpCode::new(opcode).map_or(0, |opcode| opcode.inputs());
             return format!("stack underflow ({stack_size} <=> {needed})");
@@ -35,31 +39,12 @@ pub fn describe(halt: &HaltReason, opcode: u8, stack_size: usize) -> String {
     text.to_owned()
 }
 
-/// The same for one instruction of a log, from revm's name for its result. `op` is the instruction's own name. None for
-/// what is no error in geth's log.
-pub fn of_instruction(result: &str, op: &str, stack_size: Option<usize>) -> Option<String> {
-    let name = result.strip_prefix("Some(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(result);
-    let text = match name {
-        "Revert" => return None,
-        "StackUnderflow" => {
-            let opcode = (0..=u8::MAX).filter_map(OpCode::new).find(|opcode| opcode.as_str() == op);
-            let needed = opcode.map_or(0, |opcode| opcode.inputs());
-            return Some(format!("stack underflow ({} <=> {needed})", stack_size.unwrap_or_default()));
-        }
-        "OpcodeNotFound" | "InvalidFEOpcode" | "NotActivated" => return Some(format!("invalid opcode: {op}")),
-        "InvalidJump" => "invalid jump destination",
-        "StackOverflow" => "stack limit reached 1024 (1023)",
-        "OutOfOffset" => "return data out of bounds",
-        "StateChangeDuringStaticCall" | "CallNotAllowedInsideStatic" => "write protection",
-        "CallTooDeep" => "max call depth exceeded",
-        "OutOfFunds" | "OverflowPayment" => "insufficient balance for transfer",
-        "CreateCollision" => "contract address collision",
-        "CreateContractSizeLimit" => "max code size exceeded",
-        "CreateInitCodeSizeLimit" => "max initcode size exceeded",
-        "CreateContractStartingWithEF" => "invalid code: must not begin with 0xef",
-        "NonceOverflow" => "nonce uint64 overflow",
-        other if other.ends_with("OutOfGas") || other.ends_with("OOG") => OUT_OF_GAS,
-        other => other,
-    };
-    Some(text.to_owned())
+/// How deep DUP1 to DUP16 reach, 0 for any other. revm reports each of their failures as an overflow.
+fn duplicated(opcode: u8) -> usize {
+    if (0x80..=0x8f).contains(&opcode) { usize::from(opcode - 0x7f) } else { 0 }
+}
+
+/// How geth names an opcode that no instruction has.
+pub fn undefined(opcode: u8) -> String {
+    format!("opcode {opcode:#x} not defined")
 }

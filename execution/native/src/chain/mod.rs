@@ -8,6 +8,7 @@ mod call;
 mod deadline;
 mod engine;
 mod estimate;
+mod failures;
 mod genesis;
 mod halt;
 mod open;

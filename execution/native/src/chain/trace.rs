@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use alloy_primitives::{Address, B256, U256};
-use alloy_rpc_types_trace::geth::{GethDebugBuiltInTracerType, GethDebugTracerType, GethDebugTracingOptions};
+use alloy_rpc_types_trace::geth::{
+    CallFrame, GethDebugBuiltInTracerType, GethDebugTracerType, GethDebugTracingOptions, StructLog,
+};
 use revm::bytecode::Bytecode;
 use revm::context::result::{ExecutionResult, ResultAndState};
 use revm::handler::{ExecuteEvm, MainBuilder};
@@ -21,6 +23,7 @@ use revm_inspectors::tracing::{TraceLimitBehavior, TraceLimits, TracingInspector
 use super::call::{CallRequest, Caller};
 use super::deadline::Deadline;
 use super::engine::Engine;
+use super::failures::Failures;
 use super::halt;
 use super::reads::At;
 use super::transact::{BEACON_ROOTS, HISTORY, environment, failure, surroundings, system_call};
@@ -30,6 +33,9 @@ use crate::state::{Before, Hot, StateDb};
 
 /// Bytes of memory and call data that a trace may hold.
 const RECORDED_BYTES: usize = 1 << 28;
+
+/// Who looks on: the words for failures come from the one, all else from the other.
+type Watchers = (Failures, TracingInspector);
 
 /// What to record, parsed.
 struct Tracer {
@@ -61,9 +67,9 @@ impl Tracer {
         if matches!(self.kind, Kind::Instructions) { Deadline::of_recording(at) } else { Deadline::new(at) }
     }
 
-    fn inspector(&self) -> Result<TracingInspector> {
+    fn watchers(&self) -> Result<Watchers> {
         let config = &self.options.tracer_config;
-        Ok(TracingInspector::new(match self.kind {
+        let inspector = TracingInspector::new(match self.kind {
             Kind::Instructions => TracingInspectorConfig::from_geth_config(&self.options.config),
             Kind::Calls => TracingInspectorConfig::from_geth_call_config(&parsed(config.clone().into_call_config())?),
             Kind::State => {
@@ -72,13 +78,14 @@ impl Tracer {
         })
         .with_limits(
             TraceLimits::default().set_max_recorded_bytes(Some(RECORDED_BYTES)).set_behavior(TraceLimitBehavior::Halt),
-        ))
+        );
+        Ok((Failures::default(), inspector))
     }
 
     /// The trace as JSON. `database` is the state before the execution.
     fn render(
         &self,
-        mut inspector: TracingInspector,
+        (failures, mut inspector): Watchers,
         run: ResultAndState,
         gas_limit: u64,
         database: &mut StateDb,
@@ -91,18 +98,49 @@ impl Tracer {
             Kind::Instructions => {
                 let output = run.result.output().cloned().unwrap_or_default();
                 let mut trace = builder.geth_traces(gas_used, output, self.options.config);
-                for log in &mut trace.struct_logs {
-                    let stack_size = log.stack.as_ref().map(Vec::len);
-                    log.error = log.error.take().and_then(|error| halt::of_instruction(&error, &log.op, stack_size));
-                }
+                complete(&mut trace.struct_logs, failures);
                 json(&trace)
             }
-            Kind::Calls => json(&builder.geth_call_traces(parsed(config.into_call_config())?, gas_used)),
+            Kind::Calls => {
+                let mut trace = builder.geth_call_traces(parsed(config.into_call_config())?, gas_used);
+                if trace.error.is_some() {
+                    trace.logs.clear();
+                }
+                tell(&mut trace, &failures, &mut 0);
+                json(&trace)
+            }
             Kind::State => {
                 let config = parsed(config.into_pre_state_config())?;
                 json(&builder.geth_prestate_traces(&run, &config, Shared(RefCell::new(database)))?)
             }
         }
+    }
+}
+
+/// Gives frames, which come in the order in which they began, geth's words for what stopped them.
+fn tell(frame: &mut CallFrame, failures: &Failures, number: &mut usize) {
+    if let Some(words) = failures.frames.get(number) {
+        frame.error = Some(words.clone());
+    }
+    *number += 1;
+    for inner in frame.calls.iter_mut().filter(|inner| inner.typ != "SELFDESTRUCT") {
+        tell(inner, failures, number);
+    }
+}
+
+/// Gives instructions what geth's log has and revm's has not: words for what went wrong, names for opcodes that there
+/// are not, and the refund counter of the transaction, of which revm knows each frame's part.
+fn complete(logs: &mut [StructLog], mut failures: Failures) {
+    let mut refunds: Vec<u64> = Vec::new();
+    for (number, log) in logs.iter_mut().enumerate() {
+        log.error = failures.instructions.remove(&number);
+        if let Some(opcode) = failures.undefined.get(&number) {
+            log.op = halt::undefined(*opcode).into();
+            log.gas_cost = 0;
+        }
+        refunds.truncate(usize::try_from(log.depth).unwrap_or(usize::MAX).saturating_sub(1));
+        refunds.push(log.refund_counter.unwrap_or_default());
+        log.refund_counter = Some(refunds.iter().copied().fold(0, u64::wrapping_add));
     }
 }
 
@@ -151,7 +189,7 @@ impl Engine {
         let gas_limit = request.gas_limit.map_or(gas_cap, |limit| limit.min(gas_cap));
         let around = self.view(at)?;
         let mut caller = Caller::new(&mut request, around, self.spec()?, deadline)?;
-        let run = caller.inspect(gas_limit, None, tracer.deadline(deadline), tracer.inspector()?)?;
+        let run = caller.inspect(gas_limit, None, tracer.deadline(deadline), tracer.watchers()?)?;
         let result = ResultAndState::new(run.result, run.state);
         tracer.render(run.inspector, result, gas_limit, caller.database()?)
     }
@@ -186,7 +224,7 @@ impl Engine {
         for (position, recovered) in transactions.iter().enumerate().take(wanted.end) {
             database.sender = recovered.sender;
             let watched = wanted.contains(&position);
-            let inspector = if watched { tracer.inspector()? } else { TracingInspector::default() };
+            let inspector = if watched { tracer.watchers()? } else { Watchers::default() };
             let context = surroundings(database, block.clone(), chain_id, fork);
             let mut evm = context.build_mainnet_with_inspector((tracer.deadline(deadline), inspector));
             let transaction = environment(recovered);
