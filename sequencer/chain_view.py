@@ -21,7 +21,7 @@ from sequencer.core.eip712 import Domain
 from sequencer.core.errors import Fatal, Rejected, SequencerError
 from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
 from sequencer.core.heads import Heads
-from sequencer.core.inspection import Ability, AccountProof, Inspection, abilities
+from sequencer.core.inspection import AccountProof, Inspection
 from sequencer.core.plain_reads import PlainReader
 from sequencer.core.ports import ExecutionEngine, FlashblockCodec, StateAt
 from sequencer.core.simulation import SimulatedBlock, Simulation
@@ -96,7 +96,7 @@ class ChainView:
         self._log_index = log_index
         self._pool = pool
         self._engine = engine
-        self.abilities: frozenset[Ability] = abilities(engine)
+        self._inspection = cast("Inspection", engine)  # which every engine that a node runs offers
         self.plain_reader = engine if isinstance(engine, PlainReader) else None
         self._read_threads = read_threads
         self._events = events
@@ -221,25 +221,25 @@ class ChainView:
 
     async def proof(self, address: Address, slots: Sequence[Hash32], number: int) -> AccountProof:
         """``eth_getProof``."""
-        return await self._read(self._able(Ability.STATE_PROOFS).proof, address, slots, number)
+        return await self._read(self._inspection.proof, address, slots, number)
 
     async def create_access_list(
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
     ) -> tuple[tuple[AccessListEntry, ...], CallResult]:
         """``eth_createAccessList``."""
-        return await self._read(self._able(Ability.ACCESS_LISTS).create_access_list, request, at, gas_cap, deadline_s)
+        return await self._read(self._inspection.create_access_list, request, at, gas_cap, deadline_s)
 
     async def simulate(
         self, simulation: Simulation, at: StateAt, gas_cap: int, deadline_s: float
     ) -> list[SimulatedBlock]:
         """``eth_simulateV1``."""
-        return await self._read(self._able(Ability.SIMULATIONS).simulate, simulation, at, gas_cap, deadline_s)
+        return await self._read(self._inspection.simulate, simulation, at, gas_cap, deadline_s)
 
     async def trace_call(
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float, options: Mapping[str, object]
     ) -> str:
         """``debug_traceCall``."""
-        return await self._read(self._able(Ability.TRACES).trace_call, request, at, gas_cap, deadline_s, options)
+        return await self._read(self._inspection.trace_call, request, at, gas_cap, deadline_s, options)
 
     async def trace_transactions(
         self,
@@ -250,14 +250,8 @@ class ChainView:
         options: Mapping[str, object],
     ) -> list[str]:
         """``debug_traceTransaction`` and its kin."""
-        trace = self._able(Ability.TRACES).trace_transactions
+        trace = self._inspection.trace_transactions
         return await self._read(trace, number, transactions, wanted, deadline_s, options)
-
-    def _able(self, ability: Ability) -> Inspection:
-        """The engine, for what it is able to."""
-        if ability not in self.abilities:
-            raise Fatal(f"the {self._engine.name} engine offers no {ability.value}")
-        return cast("Inspection", self._engine)
 
     async def logs(
         self,

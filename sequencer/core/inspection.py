@@ -1,13 +1,12 @@
-"""Looking into state and executions, beyond what every engine offers: proofs, access lists, simulations, traces.
+"""Looking into state and executions: proofs, access lists, simulations, traces.
 
-Each is a port of its own, which an engine is found to offer by ``isinstance``. The methods of JSON-RPC that need one
-do not exist with an engine that lacks it.
+Beside ``ExecutionEngine`` every engine that a node runs offers this; what only executes, as a twin in a test does, need
+not.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from typing import Final, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from sequencer.core.calls import CallRequest, CallResult
 from sequencer.core.ports import StateAt
@@ -37,18 +36,9 @@ class AccountProof:
     slots: tuple[SlotProof, ...]
 
 
-class Ability(Enum):
-    """What an engine may offer besides ``ExecutionEngine``."""
-
-    STATE_PROOFS = "state proofs"
-    ACCESS_LISTS = "access lists"
-    SIMULATIONS = "simulations"
-    TRACES = "traces"
-
-
 @runtime_checkable
-class StateProofs(Protocol):
-    """Merkle proofs of any sealed state. Reads, from any thread, as are those of the other ports here."""
+class Inspection(Protocol):
+    """Reads, from any thread. Each is stopped at its deadline, upon which it raises ``DeadlineExceeded``."""
 
     def proof(self, address: Address, slots: Sequence[Hash32], number: int) -> AccountProof:
         """The proof in the state after block ``number``. Raises ``Temporary`` for a state that is not kept.
@@ -57,21 +47,11 @@ class StateProofs(Protocol):
         """
         ...
 
-
-@runtime_checkable
-class AccessLists(Protocol):
-    """What a call touches."""
-
     def create_access_list(
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
     ) -> tuple[tuple[AccessListEntry, ...], CallResult]:
         """What the call touches, without sender, recipient and precompiles, and the result with that list in place."""
         ...
-
-
-@runtime_checkable
-class Simulations(Protocol):
-    """Blocks that do not exist."""
 
     def simulate(self, simulation: Simulation, at: StateAt, gas_cap: int, deadline_s: float) -> list[SimulatedBlock]:
         """Blocks that do not exist, one on top of the other, the first on the block ``at``, or in the open block's
@@ -79,11 +59,6 @@ class Simulations(Protocol):
         for a call or block that could not be, ``DeadlineExceeded``, and ``Temporary`` for a state that is not kept.
         """
         ...
-
-
-@runtime_checkable
-class Traces(Protocol):
-    """What an execution does, step by step or call by call."""
 
     def trace_call(
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float, options: Mapping[str, object]
@@ -101,20 +76,3 @@ class Traces(Protocol):
     ) -> list[str]:
         """Traces, as JSON text, of the ``wanted`` transactions of sealed block ``number``, given all of them."""
         ...
-
-
-class Inspection(StateProofs, AccessLists, Simulations, Traces, Protocol):
-    """All of them: what an engine is taken for once it is known to have the ability that is asked for."""
-
-
-_PORTS: Final[dict[Ability, type]] = {
-    Ability.STATE_PROOFS: StateProofs,
-    Ability.ACCESS_LISTS: AccessLists,
-    Ability.SIMULATIONS: Simulations,
-    Ability.TRACES: Traces,
-}
-
-
-def abilities(engine: object) -> frozenset[Ability]:
-    """Which of these ports ``engine`` offers."""
-    return frozenset(ability for ability, port in _PORTS.items() if isinstance(engine, port))

@@ -14,7 +14,7 @@ from sequencer.core.chain_spec import ChainSpec
 from sequencer.core.errors import SequencerError
 from sequencer.core.flashblock import Preconfirmation, SignedFlashblock
 from sequencer.core.heads import Heads
-from sequencer.core.inspection import Ability, AccountProof
+from sequencer.core.inspection import AccountProof
 from sequencer.core.plain_reads import PlainReader
 from sequencer.core.ports import StateAt
 from sequencer.core.simulation import SimulatedBlock, Simulation
@@ -131,12 +131,7 @@ class Backend(Protocol):
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float
     ) -> int | CallResult: ...
 
-    # Looking into executions; each only to be called with an engine that has this ability.
-    @property
-    def abilities(self) -> frozenset[Ability]:
-        """What the engine offers of ``core.inspection``."""
-        ...
-
+    # Looking into executions.
     async def proof(self, address: Address, slots: Sequence[Hash32], number: int) -> AccountProof: ...
     async def create_access_list(
         self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float

@@ -27,7 +27,7 @@ from sequencer.rpc.limits import Gate, gates
 from sequencer.rpc.methods.eth_send import SEND_SYNC
 from sequencer.rpc.methods.eth_subscribe import Session
 from sequencer.rpc.methods.method import Kind, Method
-from sequencer.rpc.methods.table import offered
+from sequencer.rpc.methods.table import METHODS
 from sequencer.rpc.metrics import OTHER, RpcMetrics
 from sequencer.rpc.params import parse_params
 
@@ -64,7 +64,7 @@ class Dispatcher:
         self._metrics = metrics
         self._on_fatal = on_fatal
         self._gates: dict[Kind, Gate] = dict(gates(chain.config))
-        self._methods = offered(chain.backend)
+        self._methods = METHODS
         # Plain reads are of the pre-confirmed state.
         self._plain_reader = chain.backend.plain_reader if chain.config.preconfirmed_latest else None
         self._batch_limit = chain.config.batch_limit

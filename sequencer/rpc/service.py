@@ -32,7 +32,7 @@ from sequencer.rpc.dispatcher import Dispatcher
 from sequencer.rpc.fast_post import FastPaths, FastPost
 from sequencer.rpc.filters import FilterRegistry
 from sequencer.rpc.http import Endpoint, HttpFront, Route
-from sequencer.rpc.methods.table import offered
+from sequencer.rpc.methods.table import METHODS
 from sequencer.rpc.metrics import RpcMetrics
 from sequencer.rpc.rates import RateLimiter
 from sequencer.rpc.send_turn import PLAIN_BODY_BYTES
@@ -144,7 +144,7 @@ class RpcServer:
             now_ms=lambda: time.monotonic_ns() // 1_000_000,
             new_id=lambda: secrets.randbits(127) | 1 << 127,
             client_version=config.client_version or _client_version(),
-            method_names=tuple(offered(backend)),
+            method_names=tuple(METHODS),
         )
         dispatcher = Dispatcher(chain, self._metrics, self._on_fatal)
         return Endpoint(chain, dispatcher, SubscriptionHub(chain, self._metrics))

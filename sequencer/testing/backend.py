@@ -16,7 +16,7 @@ from sequencer.core.chain_spec import ChainSpec
 from sequencer.core.errors import NonceGap, Rejected, SequencerError
 from sequencer.core.flashblock import Preconfirmation
 from sequencer.core.heads import Heads
-from sequencer.core.inspection import Ability, AccountProof, SlotProof
+from sequencer.core.inspection import AccountProof, SlotProof
 from sequencer.core.keccak import EMPTY_HASH, EMPTY_TRIE_ROOT
 from sequencer.core.plain_reads import PlainReader
 from sequencer.core.ports import StateAt
@@ -53,7 +53,6 @@ class MemoryBackend:
         self.pool: dict[Hash32, Transaction] = {}
         self.queued: set[Hash32] = set()
         """Which of the pool are not executable."""
-        self.abilities = frozenset(Ability)
         self.plain_reader: PlainReader | None = None
         self.proofs: dict[Address, AccountProof] = {}
         self.access_lists: Callable[[CallRequest], tuple[tuple[AccessListEntry, ...], CallResult]]

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sequencer.core.block import Block
 from sequencer.core.encoding import data
 from sequencer.core.errors import SequencerError
-from sequencer.core.inspection import Traces
+from sequencer.core.inspection import Inspection
 from sequencer.core.ports import ExecutionEngine
 from sequencer.core.types import Address, Hash32
 from sequencer.verification.comparison import Difference
@@ -20,8 +20,8 @@ def first_state_difference(
     block: Block, engines: Mapping[str, ExecutionEngine], fee_vault: Address
 ) -> Difference | None:
     """The first part of the state after ``block`` on which ``engines`` do not agree, at the first transaction that
-    touches it; None if everything that is known to be touched is the same. Only engines that offer ``Traces``
-    tell storage slots."""
+    touches it; None if everything that is known to be touched is the same. Only engines that offer
+    ``Inspection`` tell storage slots."""
     number = block.header.number
     for position, address, slots in _touched(block, engines, fee_vault):
         views = {name: engine.accounts([address], number)[0] for name, engine in engines.items()}
@@ -59,7 +59,7 @@ def _traced(block: Block, engines: Mapping[str, ExecutionEngine]) -> Mapping[int
     """Accounts and slots that each transaction reads or writes, as far as an engine can tell."""
     found: dict[int, dict[Address, tuple[Hash32, ...]]] = {}
     for engine in engines.values():
-        if not isinstance(engine, Traces) or not block.transactions:
+        if not isinstance(engine, Inspection) or not block.transactions:
             continue
         try:
             traces = engine.trace_transactions(

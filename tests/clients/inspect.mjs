@@ -1,8 +1,7 @@
-// What wallets ask to look before they leap: simulations, access lists, proofs and traces, with viem and ethers, on
-// an engine that offers them all and on one that does not.
+// What wallets ask to look before they leap: simulations, access lists, proofs and traces, with viem and ethers.
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { JsonRpcProvider, isError } from "ethers";
+import { JsonRpcProvider } from "ethers";
 import { createPublicClient, createWalletClient, decodeFunctionResult, defineChain, encodeFunctionData, http, keccak256, pad, parseEther, zeroHash } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { contracts, devnet, fresh, sealed } from "./devnet.mjs";
@@ -14,8 +13,6 @@ const chain = defineChain({
   rpcUrls: { default: { http: [devnet.rpcUrl] } },
 });
 const { abi, bytecode } = contracts.Token;
-const complete = devnet.engine === "native";
-const missing = complete ? false : "the reference engine does not offer it";
 
 describe(`looking into executions, ${devnet.engine} engine`, { concurrency: 1 }, () => {
   const account = privateKeyToAccount(devnet.accounts[7].privateKey);
@@ -60,7 +57,7 @@ describe(`looking into executions, ${devnet.engine} engine`, { concurrency: 1 },
     assert.deepEqual([proof.storageProof[0].key, BigInt(proof.storageProof[0].value)], ["0x2", parseEther("1000")]);
   });
 
-  test("viem: simulateCalls", { skip: missing }, async () => {
+  test("viem: simulateCalls", async () => {
     const to = fresh();
     const at = { to: token.address, abi };
     const { results, assetChanges, block } = await reader.simulateCalls({
@@ -77,7 +74,7 @@ describe(`looking into executions, ${devnet.engine} engine`, { concurrency: 1 },
     assert.equal(await reader.readContract({ ...token, functionName: "balanceOf", args: [to] }), 0n);
   });
 
-  test("viem: simulateBlocks", { skip: missing }, async () => {
+  test("viem: simulateBlocks", async () => {
     const rich = fresh();
     const poor = fresh();
     const head = await reader.getBlock();
@@ -104,20 +101,11 @@ describe(`looking into executions, ${devnet.engine} engine`, { concurrency: 1 },
     assert.equal(blocks[1].parentHash, blocks[0].hash);
   });
 
-  test("ethers: eth_simulateV1 and debug_traceTransaction", { skip: missing }, async () => {
+  test("ethers: eth_simulateV1 and debug_traceTransaction", async () => {
     const data = encodeFunctionData({ ...token, functionName: "symbol" });
     const [{ calls }] = await provider.send("eth_simulateV1", [{ blockStateCalls: [{ calls: [{ to: token.address, data }] }] }, "latest"]);
     assert.equal(decodeFunctionResult({ ...token, functionName: "symbol", data: calls[0].returnData }), "TEST");
     const trace = await provider.send("debug_traceTransaction", [transfer, { tracer: "callTracer" }]);
     assert.deepEqual([trace.type, trace.to], ["CALL", token.address.toLowerCase()]);
-  });
-
-  test("an engine that lacks them says so as clients expect", { skip: complete && "this one has them all" }, async () => {
-    const error = await reader.simulateBlocks({ blocks: [{ calls: [] }] }).then(assert.fail, (e) => e);
-    assert.ok(error.walk((e) => e.name === "MethodNotFoundRpcError"), error);
-    for (const method of ["eth_simulateV1", "debug_traceTransaction", "debug_traceCall", "debug_traceBlockByNumber", "debug_traceBlockByHash"]) {
-      const refused = await provider.send(method, []).then(assert.fail, (e) => e);
-      assert.ok(isError(refused, "UNSUPPORTED_OPERATION") || /does not exist\/is not available/.test(refused.error?.message), refused);
-    }
   });
 });

@@ -1,4 +1,4 @@
-"""Proofs, access lists and traces of a real chain, with every engine that offers them."""
+"""Proofs, access lists, simulations and traces of a real chain, with every engine."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,14 +7,13 @@ import pytest
 from eth_account import Account
 from trie import HexaryTrie
 from web3 import Web3
-from web3.exceptions import MethodUnavailable
 
 from execution.selection import native_is_installed
 from sequencer.core import rlp
 from sequencer.core.keccak import keccak256
 from tests.clients.script import run_script
 from tests.conformance.execution.bytecode import word
-from tests.devnet import Devnet, RpcFailure, running
+from tests.devnet import Devnet, running
 
 TRANSFER = bytes.fromhex("a9059cbb")
 TO = bytes(12) + b"\x07" * 20
@@ -26,7 +25,6 @@ def inspecting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     if request.param == "native" and not native_is_installed():
         pytest.skip("the native engine is not built here")
     with running(tmp_path_factory.mktemp("devnet") / "node", engine=request.param) as node:
-        assert {"eth_getProof", "eth_createAccessList"} <= set(node.rpc("sequencer_capabilities")["methods"])
         yield node
 
 
@@ -73,10 +71,6 @@ def test_an_access_list_makes_the_call_cheaper_or_says_what_it_costs(
 
 def test_traces_tell_what_the_receipt_tells(inspecting: Devnet, transfer: dict[str, Any]) -> None:
     transaction_hash, number = transfer["transactionHash"], transfer["blockNumber"]
-    if inspecting.info["engine"] == "reference":
-        with pytest.raises(RpcFailure, match="-32601: the method debug_traceTransaction does not exist/is not availab"):
-            inspecting.rpc("debug_traceTransaction", transaction_hash)
-        return
     calls = inspecting.rpc("debug_traceTransaction", transaction_hash, {"tracer": "callTracer"})
     assert (calls["from"], calls["to"], calls["gasUsed"]) == (transfer["from"], transfer["to"], transfer["gasUsed"])
     steps = inspecting.rpc("debug_traceTransaction", transaction_hash)
@@ -108,9 +102,5 @@ def test_web3py_looks_into_executions(inspecting: Devnet, transfer: dict[str, An
     made = web3.eth.create_access_list(call)
     assert BALANCE_SLOT in made["accessList"][0]["storageKeys"]
     wanted = {"blockStateCalls": [{"calls": [call]}], "traceTransfers": True}
-    if inspecting.info["engine"] == "reference":
-        with pytest.raises(MethodUnavailable):
-            web3.eth.simulate_v1(wanted, "latest")
-        return
     ((simulated,),) = [block["calls"] for block in web3.eth.simulate_v1(wanted, "latest")]
     assert (simulated["status"], len(simulated["logs"])) == (1, 1)

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 from execution.evm.reference import halts, transition
 from execution.evm.reference.rules import Rules
-from execution.evm.reference.transition import CALL_STIPEND, TRANSACTION_GAS, Call, Execution
+from execution.evm.reference.transition import CALL_STIPEND, TRANSACTION_GAS, Call, Checks, Execution
 from execution.evm.reference.world import ExecutionContext, StateSource, World
 from sequencer.core.calls import AccountOverride, CallRequest, CallResult
 from sequencer.core.errors import Reason, Rejected
@@ -121,7 +121,7 @@ def execute_in(world: World, request: CallRequest, around: Surroundings, limit: 
         max_fee_per_blob_gas=0,
         raw=b"",
     )
-    return transition.execute(world, around.rules, prepared, UINT64_MAX, simulated=True)
+    return transition.execute(world, around.rules, prepared, UINT64_MAX, Checks.FEES_IF_ANY)
 
 
 def _fees(request: CallRequest) -> tuple[int, int]:
@@ -135,9 +135,9 @@ def new_world(kind: type[_W], request: CallRequest, around: Surroundings) -> _W:
     context = _context(request, around.context)
     world = kind(around.source, context, around.rules.precompiles)
     world.blocks_below = around.context.block_number
-    world.moved_precompiles = _moved_precompiles(request.overrides, around.rules.precompiles)
+    world.moved_precompiles = moved_precompiles(request.overrides, around.rules.precompiles)
     for address, override in request.overrides.items():
-        _override(world, address, override)
+        replace_account(world, address, override)
     world.forget_undo()
     return world
 
@@ -159,7 +159,7 @@ def _context(request: CallRequest, real: ExecutionContext) -> ExecutionContext:
     return context if any(_fees(request)) else replace(context, base_fee_per_gas=0)
 
 
-def _moved_precompiles(
+def moved_precompiles(
     overrides: Mapping[Address, AccountOverride], precompiles: frozenset[bytes]
 ) -> dict[bytes, bytes | None]:
     """Where which precompile answers. As in geth, an override of any kind makes a precompile's address an ordinary
@@ -183,7 +183,8 @@ def _refused(detail: str) -> Rejected:
     return Rejected(Reason.INVALID_OVERRIDE, detail)
 
 
-def _override(world: World, address: Address, override: AccountOverride) -> None:
+def replace_account(world: World, address: Address, override: AccountOverride) -> None:
+    """Put what is overridden in place. Between transactions."""
     if override.nonce is not None:
         world.set_nonce(address, override.nonce)
     if override.code is not None:

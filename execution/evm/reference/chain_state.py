@@ -12,23 +12,19 @@ from execution.evm.reference.genesis_state import write_accounts
 from execution.evm.reference.node_store import NodeStore
 from execution.evm.reference.rules import RULES, Rules
 from execution.evm.reference.state import StateTries, StateView
+from execution.evm.reference.system_calls import BlockStart, begin_block
 from execution.evm.reference.transition import Call
 from execution.evm.reference.trie import root_of_list
 from execution.evm.reference.world import ExecutionContext, World
 from sequencer.core import bloom
 from sequencer.core.block import EMPTY_REQUESTS_HASH, Header, PayloadAttributes, decode_header
+from sequencer.core.chain_spec import ChainSpec
 from sequencer.core.errors import Fatal, Reason, Rejected, SequencerError, Temporary
 from sequencer.core.genesis import Genesis
 from sequencer.core.keccak import keccak256
 from sequencer.core.ports import StateAt
 from sequencer.core.receipt import ExecutedOutcome, outcome
-from sequencer.core.types import ZERO_HASH, Address, Hash32
-
-SYSTEM_ADDRESS = Address(b"\xff" * 19 + b"\xfe")
-BEACON_ROOTS = Address(bytes.fromhex("000f3df6d732807ef1319fb7b8bb8522d0beac02"))
-"""EIP-4788."""
-HISTORY = Address(bytes.fromhex("0000f90827f1c53a10cb7a02335b175320002935"))
-"""EIP-2935."""
+from sequencer.core.types import ZERO_HASH, Hash32
 
 
 @dataclass(slots=True)
@@ -59,6 +55,17 @@ class ReadPoint:
     root: Hash32
     context: ExecutionContext
     fork: str
+    sealed: int
+    """The newest sealed block in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationBase:
+    """The block that a simulation begins with, and the state on it, which is further where a block is open."""
+
+    header: Header
+    root: Hash32
+    spec: ChainSpec
 
 
 class ChainState:
@@ -114,11 +121,7 @@ class ChainState:
         self._store.begin_layer(attributes.number)
         world = World(self.view(newest.state_root), context, rules.precompiles)
         block = _OpenBlock(attributes, rules, context, world, newest.state_root)
-        if world.get_code(BEACON_ROOTS):
-            root = attributes.parent_beacon_block_root
-            transition.system_call(world, rules, SYSTEM_ADDRESS, BEACON_ROOTS, root)
-        if rules.has_history_contract and world.get_code(HISTORY):
-            transition.system_call(world, rules, SYSTEM_ADDRESS, HISTORY, attributes.parent_hash)
+        begin_block(world, rules, BlockStart(attributes.parent_hash, attributes.parent_beacon_block_root))
         self._open = block
         self._persist(block)
 
@@ -139,7 +142,7 @@ class ChainState:
         del block.raws[mark:], block.outcomes[mark:]
         block.marks = {at: kept for at, kept in block.marks.items() if at <= mark}
         block.world = World(self.view(point.root), block.context, block.rules.precompiles)
-        self._pending = ReadPoint(point.root, block.context, block.rules.fork)
+        self._pending = self._open_point(block, point.root)
 
     def seal(self) -> Header:
         """Credit the base fees, compute the roots, and close the block."""
@@ -224,6 +227,20 @@ class ChainState:
         point = pending if at == "pending" else self._point_after(self._header(at))
         return point if timestamp is None else replace(point, fork=self._rules_at(timestamp).fork)
 
+    def replay_point(self, number: int) -> tuple[ReadPoint, BlockStart]:
+        """Where sealed block ``number`` began: the state before it, and the block around its transactions."""
+        if number < 1:
+            raise Temporary("genesis has no transactions")
+        header, parent = self._header(number), self._header(number - 1)
+        fork = self._rules_at(header.timestamp).fork
+        point = ReadPoint(parent.state_root, self._context(header), fork, parent.number)
+        return point, BlockStart(header.parent_hash, header.parent_beacon_block_root or ZERO_HASH)
+
+    def simulation_base(self, at: StateAt) -> SimulationBase:
+        """What simulated blocks stand on. Raises ``Temporary`` for a block that is not known."""
+        point = self.read_point(at)
+        return SimulationBase(self._header(point.sealed), point.root, self._genesis_of().spec)
+
     def view(self, root: bytes) -> StateView:
         """The state with this root."""
         return StateView(self.tries, root, self.hash_of)
@@ -260,14 +277,17 @@ class ChainState:
     def _persist(self, block: _OpenBlock) -> None:
         block.root = self.tries.write(block.root, block.world)
         block.marks[len(block.outcomes)] = _Mark(block.root, block.gas_used)
-        self._pending = ReadPoint(block.root, block.context, block.rules.fork)
+        self._pending = self._open_point(block, block.root)
+
+    def _open_point(self, block: _OpenBlock, root: Hash32) -> ReadPoint:
+        return ReadPoint(root, block.context, block.rules.fork, block.attributes.number - 1)
 
     def _become(self, newest: Header) -> None:
         self._newest = newest
         self._pending = self._point_after(newest)
 
     def _point_after(self, header: Header) -> ReadPoint:
-        return ReadPoint(header.state_root, self._context(header), self._rules_at(header.timestamp).fork)
+        return ReadPoint(header.state_root, self._context(header), self._rules_at(header.timestamp).fork, header.number)
 
     def _context(self, block: Header | PayloadAttributes) -> ExecutionContext:
         return ExecutionContext(

@@ -20,8 +20,16 @@ os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")  # five times faster than th
 
 import ckzg
 from eth.abc import ComputationAPI, MessageAPI, StateAPI, TransactionContextAPI
+from eth.exceptions import (
+    ContractCreationCollision,
+    Halt,
+    InvalidJumpDestination,
+    OutOfGas,
+    ReservedBytesInCode,
+    VMError,
+    WriteProtection,
+)
 from eth.exceptions import FullStack as PyEvmFullStack
-from eth.exceptions import Halt, InvalidJumpDestination, OutOfGas, ReservedBytesInCode, VMError, WriteProtection
 from eth.exceptions import InsufficientStack as PyEvmInsufficientStack
 from eth.precompiles.modexp import extract_lengths
 from eth.precompiles.point_evaluation import TRUSTED_SETUP_PATH, kzg_to_versioned_hash
@@ -101,7 +109,7 @@ class _Code(CodeStream):
         return True
 
 
-class _Corrections(BaseComputation):
+class Corrections(BaseComputation):
     """See the module's documentation."""
 
     contracts_created: Any
@@ -124,7 +132,7 @@ class _Corrections(BaseComputation):
         parent_computation: ComputationAPI | None = None,  # noqa: ARG003  (py-evm's signature)
     ) -> ComputationAPI:
         with cls(state, message, transaction_context) as computation:
-            world = cast("_Corrections", computation).world
+            world = cast("Corrections", computation).world
             # Overrides of a call may have put other precompiles at an address, or none.
             code_address = world.moved_precompiles.get(message.code_address, message.code_address)
             computation.contracts_created = world.created  # type: ignore[assignment]
@@ -132,7 +140,7 @@ class _Corrections(BaseComputation):
                 world.mark_created(message.storage_address)
             precompile = cls._precompiles.get(cast("Any", code_address))
             if precompile is None:
-                cast("_Corrections", computation).run()
+                cast("Corrections", computation).run()
             elif not message.is_delegation:
                 precompile(computation)
         return computation
@@ -164,8 +172,7 @@ class _Corrections(BaseComputation):
         transaction_context: TransactionContextAPI,
         parent_computation: ComputationAPI | None = None,
     ) -> ComputationAPI:
-        if len(message.code) > MAX_INIT_CODE_SIZE:
-            raise MaxInitCodeSizeExceeded
+        cls.check_init_code(message)
         snapshot = state.snapshot()
         state.set_nonce(message.storage_address, 1)
         computation = cls.apply_message(state, message, transaction_context, parent_computation)
@@ -176,6 +183,21 @@ class _Corrections(BaseComputation):
                 computation.error = error
         if computation.is_error:
             state.revert(snapshot)
+        return computation
+
+    @staticmethod
+    def check_init_code(message: MessageAPI) -> None:
+        """Raises for init code that is too large, which is a fault of the frame that asked for it."""
+        if len(message.code) > MAX_INIT_CODE_SIZE:
+            raise MaxInitCodeSizeExceeded
+
+    @classmethod
+    def collided(
+        cls, state: StateAPI, message: MessageAPI, transaction_context: TransactionContextAPI
+    ) -> ComputationAPI:
+        """A creation where something stands already: its gas is gone."""
+        computation = cls(state, message, transaction_context)
+        computation.error = ContractCreationCollision()
         return computation
 
     @classmethod
@@ -193,7 +215,7 @@ class _Corrections(BaseComputation):
             state.set_code(computation.msg.storage_address, code)
 
     def add_child_computation(self, child_computation: ComputationAPI) -> None:
-        child = cast("_Corrections", child_computation)
+        child = cast("Corrections", child_computation)
         if child.is_success:
             self.return_data = b"" if child.msg.is_create else child.output
             self.refund_gas(child.get_gas_refund())
@@ -272,14 +294,14 @@ def _complete(opcodes: dict[int, Any]) -> list[Any]:
 _PRECOMPILES: Final = {_MODEXP: _modexp, _POINT_EVALUATION: _point_evaluation}
 
 
-class CancunInterpreter(_Corrections, CancunComputation):
+class CancunInterpreter(Corrections, CancunComputation):
     """Cancun: EIP-1153, 4788, 4844, 5656, 6780, 7516."""
 
     opcodes: Any = _complete(CancunComputation.opcodes)
     _precompiles: Any = CancunComputation.get_precompiles() | _PRECOMPILES
 
 
-class PragueInterpreter(_Corrections, PragueComputation):
+class PragueInterpreter(Corrections, PragueComputation):
     """Prague: EIP-2537, 2935, 7623, 7702."""
 
     opcodes: Any = _complete(PragueComputation.opcodes)

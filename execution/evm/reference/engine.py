@@ -1,14 +1,14 @@
 """The reference engine as the node sees it: a thin blocking front for processes that run py-evm."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from execution.evm.reference.process import BACKGROUND_NICE, ExecutionProcess
 from execution.evm.reference.read_pool import ReadPool
-from execution.evm.reference.wire import pack_transaction, portable, unpack_outcome
+from execution.evm.reference.wire import pack_transaction, portable, portable_simulation, unpack_outcome
 from sequencer.core.block import Block, Header, PayloadAttributes
 from sequencer.core.calls import AccountView, CallRequest, CallResult
 from sequencer.core.errors import Fatal, Rejected
@@ -16,6 +16,7 @@ from sequencer.core.genesis import Genesis
 from sequencer.core.inspection import AccountProof, SlotProof
 from sequencer.core.ports import StateAt
 from sequencer.core.receipt import ExecutedOutcome, Outcome
+from sequencer.core.simulation import SimulatedBlock, Simulation
 from sequencer.core.transaction import AccessListEntry, Transaction
 from sequencer.core.types import Address, Hash32
 
@@ -32,7 +33,7 @@ class _OpenBlock:
 
 
 class ReferenceEngine:
-    """``ExecutionEngine`` on py-evm, with ``StateProofs`` and ``AccessLists``.
+    """``ExecutionEngine`` on py-evm, with ``Inspection``.
 
     Starts its processes at once, and first waits for them in ``open``. With ``background`` they make way for others.
     """
@@ -44,6 +45,7 @@ class ReferenceEngine:
     ) -> None:
         self._process = ExecutionProcess(folder, pass_fds, BACKGROUND_NICE if background else 0)
         self._pool = ReadPool(self._process, read_workers)
+        self._traces = ReadPool(self._process, read_workers)
         self._start_lock = threading.Lock()
         self._forks: tuple[str, ...] | None = None
         self._height: int | None = None
@@ -160,8 +162,35 @@ class ReferenceEngine:
         found = self._pool.ask(deadline_s, "create_access_list", portable(request), at, gas_cap)
         return found
 
+    def simulate(self, simulation: Simulation, at: StateAt, gas_cap: int, deadline_s: float) -> list[SimulatedBlock]:
+        """Blocks that do not exist, as geth's ``eth_simulateV1`` makes them."""
+        blocks: list[SimulatedBlock]
+        blocks = self._pool.ask(deadline_s, "simulate", portable_simulation(simulation), at, gas_cap)
+        return blocks
+
+    def trace_call(
+        self, request: CallRequest, at: StateAt, gas_cap: int, deadline_s: float, options: Mapping[str, object]
+    ) -> str:
+        """The trace of a call, as JSON text in the shape of geth's ``debug_traceCall`` for these options."""
+        text: str = self._traces.ask(deadline_s, "trace_call", portable(request), at, gas_cap, dict(options))
+        return text
+
+    def trace_transactions(
+        self,
+        number: int,
+        transactions: Sequence[Transaction],
+        wanted: range,
+        deadline_s: float,
+        options: Mapping[str, object],
+    ) -> list[str]:
+        """Traces, as JSON text, of the ``wanted`` transactions of sealed block ``number``, given all of them."""
+        packed = [pack_transaction(transaction) for transaction in transactions[: wanted.stop]]
+        texts: list[str] = self._traces.ask(deadline_s, "trace_block", number, packed, wanted.start, dict(options))
+        return texts
+
     def close(self) -> None:
         self._pool.close()
+        self._traces.close()
         self._process.close()
 
     def _open_block(self) -> _OpenBlock:

@@ -5,7 +5,7 @@ from typing import Final
 from execution.evm.reference import transition
 from execution.evm.reference.rules import RULES, Rules
 from execution.evm.reference.state import StateTries, StateView
-from execution.evm.reference.transition import Call
+from execution.evm.reference.transition import Call, Checks
 from execution.evm.reference.world import ExecutionContext, World
 from sequencer.core.keccak import EMPTY_TRIE_ROOT
 from sequencer.core.types import ZERO_ADDRESS, ZERO_HASH, Address
@@ -38,5 +38,5 @@ def _run(rules: Rules, code: bytes) -> int | None:
     world.set_code(_CODE_AT, code)
     world.forget_undo()
     call = Call(2, None, ZERO_ADDRESS, 0, 0, 0, 10**6, _CODE_AT, 0, b"", (), (), (), 0, b"")
-    done = transition.execute(world, rules, call, 10**6, simulated=True)
+    done = transition.execute(world, rules, call, 10**6, Checks.FEES_IF_ANY)
     return int.from_bytes(done.output, "big") if done.succeeded else None

@@ -7,18 +7,23 @@ sees the pending state without anything being shipped or synchronised, and can b
 
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from execution.evm.reference import access_list, calls
+from execution.evm.reference import access_list, calls, tracing
 from execution.evm.reference.calls import Surroundings
 from execution.evm.reference.chain_state import ReadPoint
 from execution.evm.reference.rules import RULES
+from execution.evm.reference.simulation import Simulator
+from execution.evm.reference.transition import Call
 from execution.evm.reference.wire import serve_one, value_of
 from execution.evm.reference.world import Account
-from sequencer.core.calls import CallRequest
+from sequencer.core.calls import CallRequest, CallResult
 from sequencer.core.ports import StateAt
+from sequencer.core.simulation import SimulatedBlock, Simulation
+from sequencer.core.transaction import AccessListEntry
 from sequencer.core.types import Hash32
 
 DEEP_STACK_BYTES: Final = 256 * 1024 * 1024
@@ -74,25 +79,60 @@ class RemoteState:
 
 
 class ReadWorker:
-    """Answers ``call``, ``estimate`` and ``create_access_list``."""
+    """Answers what an engine is asked that executes and keeps nothing."""
 
     def __init__(self, state: "Connection[Any, Any]") -> None:
         self._state = state
         self._memory = _Memory()
 
-    def handle(self, method: str, request: CallRequest, at: StateAt, gas_cap: int) -> object:
+    def handle(self, method: str, *arguments: Any) -> object:
         """One request of the parent."""
+        return getattr(self, f"do_{method}")(*arguments)
+
+    def do_call(self, request: CallRequest, at: StateAt, gas_cap: int) -> CallResult:
+        return calls.call(request, self._around(request, at), gas_cap)
+
+    def do_estimate(self, request: CallRequest, at: StateAt, gas_cap: int) -> int | CallResult:
+        return calls.estimate(request, self._around(request, at), gas_cap)
+
+    def do_create_access_list(
+        self, request: CallRequest, at: StateAt, gas_cap: int
+    ) -> tuple[tuple[AccessListEntry, ...], CallResult]:
+        return access_list.create(request, self._around(request, at), gas_cap)
+
+    def do_trace_call(self, request: CallRequest, at: StateAt, gas_cap: int, options: dict[str, object]) -> str:
+        return tracing.trace_call(request, self._around(request, at), gas_cap, options)
+
+    def do_trace_block(
+        self, number: int, packed: Sequence[tuple[Any, ...]], first: int, options: dict[str, object]
+    ) -> list[str]:
+        point, start = self._ask("replay_point", number)
+        transactions = [Call(*fields) for fields in packed]
+        return tracing.trace_block(self._at(point), start, transactions, first, options)
+
+    def do_simulate(self, simulation: Simulation, at: StateAt, gas_cap: int) -> list[SimulatedBlock]:
+        def node(key: bytes) -> bytes | None:
+            found: bytes | None = self._ask("node", key)
+            return found
+
+        def block_hash(number: int) -> Hash32:
+            return Hash32(self._ask("block_hash", number))
+
+        return Simulator(simulation, self._ask("simulation_base", at), gas_cap, node, block_hash).run()
+
+    def _around(self, request: CallRequest, at: StateAt) -> Surroundings:
         timestamp = None if request.block is None else request.block.timestamp
-        self._state.send(("read_point", at, timestamp))
-        point: ReadPoint = value_of(self._state.recv())
+        return self._at(self._ask("read_point", at, timestamp))
+
+    def _at(self, point: ReadPoint) -> Surroundings:
         if self._memory.root != point.root:
             self._memory.root = point.root
             self._memory.accounts.clear()
-        around = Surroundings(RemoteState(self._state, point.root, self._memory), point.context, RULES[point.fork])
-        return _METHODS[method](request, around, gas_cap)
+        return Surroundings(RemoteState(self._state, point.root, self._memory), point.context, RULES[point.fork])
 
-
-_METHODS: Final = {"call": calls.call, "estimate": calls.estimate, "create_access_list": access_list.create}
+    def _ask(self, *request: Any) -> Any:
+        self._state.send(request)
+        return value_of(self._state.recv())
 
 
 def run(requests: "Connection[Any, Any]", state: "Connection[Any, Any]") -> None:

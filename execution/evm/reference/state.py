@@ -45,6 +45,10 @@ class StateTries:
             raise MissingNode(f"code 0x{code_hash.hex()} is missing")
         return code
 
+    def node(self, key: bytes) -> bytes | None:
+        """A node or code by its hash."""
+        return self._load(key)
+
     def write(self, root: bytes, world: World) -> Hash32:
         """Put what changed in ``world`` on top of the state ``root``; the new root."""
         changes = world.take_changes()

@@ -5,10 +5,11 @@ fails is the answer a wallet shows. A transaction that fails one leaves the worl
 """
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final, NamedTuple, cast
 
 from eth.abc import ComputationAPI, StateAPI
-from eth.exceptions import ContractCreationCollision, Revert, VMError
+from eth.exceptions import Revert, VMError
 from eth.vm.forks.cancun.transaction_context import CancunTransactionContext
 from eth.vm.message import Message
 
@@ -58,6 +59,8 @@ class Execution:
 
     gas_used: int
     gas_refunded: int
+    max_gas_used: int
+    """The most that was in use at once."""
     output: bytes
     reverted: bool
     halt: str
@@ -75,16 +78,25 @@ def delegation_target(code: bytes) -> Address | None:
     return Address(code[3:]) if len(code) == 23 and code.startswith(DELEGATION_PREFIX) else None
 
 
-def execute(world: World, rules: Rules, call: Call, gas_available: int, *, simulated: bool = False) -> Execution:
+class Checks(Enum):
+    """What a transaction or a call that resembles one is held to, beside what nothing can do without."""
+
+    ALL = "a transaction's"
+    FEES_AND_NONCE = "a call's that is to be valid but for who sends it"
+    FEES_IF_ANY = "a call's"
+
+
+def execute(world: World, rules: Rules, call: Call, gas_available: int, checks: Checks = Checks.ALL) -> Execution:
     """Check and run ``call`` in ``world``, which must be between transactions.
 
-    ``gas_available`` is what is left of the block's gas. A ``simulated`` call is not held to nonce and
-    sender code, as in ``eth_call``. Raises ``Rejected``.
+    ``gas_available`` is what is left of the block's gas. Raises ``Rejected``.
     """
     _check_chain(world, call)
-    if not simulated:
+    if checks is not Checks.FEES_IF_ANY:
+        _check_nonce(world, call)
+    if checks is Checks.ALL:
         _check_sender(world, call)
-    _check_fees(world, call, simulated)
+    _check_fees(world, call, checks)
     _check_type(world, rules, call)
     gas_price = min(call.max_priority_fee_per_gas + world.base_fee, call.max_fee_per_gas)
     blob_fee = GAS_PER_BLOB * len(call.blob_hashes) * world.blob_base_fee
@@ -114,11 +126,12 @@ def execute(world: World, rules: Rules, call: Call, gas_available: int, *, simul
 
     used = call.gas_limit - computation.get_gas_remaining()
     refund = min(refund + computation.get_gas_refund(), used // 5)
+    most = max(used, floor)
     used = max(used - refund, floor)
     world.delta_balance(call.sender, (call.gas_limit - used) * gas_price)
     world.delta_balance(world.coinbase, used * max(gas_price - world.base_fee, 0))
     logs = world.finish_transaction()
-    return _execution(computation, used, refund, created, logs)
+    return _execution(computation, (used, refund, most), created, logs)
 
 
 def signer_of(authorization: Authorization, chain_id: int) -> Address | None:
@@ -156,21 +169,24 @@ def _check_chain(world: World, call: Call) -> None:
         raise Rejected(Reason.WRONG_CHAIN, f"have {call.chain_id} want {want}")
 
 
-def _check_sender(world: World, call: Call) -> None:
+def _check_nonce(world: World, call: Call) -> None:
     expected = world.get_nonce(call.sender)
     if call.nonce != expected:
         reason = Reason.NONCE_TOO_HIGH if call.nonce > expected else Reason.NONCE_TOO_LOW
         raise Rejected(reason, f"address {checksum(call.sender)}, tx: {call.nonce} state: {expected}")
     if expected == UINT64_MAX:
         raise Rejected(Reason.NONCE_MAX, f"address {checksum(call.sender)}, nonce: {expected}")
+
+
+def _check_sender(world: World, call: Call) -> None:
     code = world.get_code(call.sender)
     if code and delegation_target(code) is None:
         raise Rejected(Reason.SENDER_NOT_EOA, f"address {checksum(call.sender)}, len(code): {len(code)}")
 
 
-def _check_fees(world: World, call: Call, simulated: bool) -> None:
+def _check_fees(world: World, call: Call, checks: Checks) -> None:
     cap, tip = call.max_fee_per_gas, call.max_priority_fee_per_gas
-    if simulated and not cap and not tip:
+    if checks is Checks.FEES_IF_ANY and not cap and not tip:
         return
     if cap < tip:
         detail = f"address {checksum(call.sender)}, maxPriorityFeePerGas: {tip}, maxFeePerGas: {cap}"
@@ -291,22 +307,20 @@ def _create(
         create_address=cast("Any", address),
     )
     if world.has_code_or_nonce(address):
-        computation = rules.interpreter(cast("StateAPI", world), message, context)
-        computation.error = ContractCreationCollision()
-        return computation
+        return rules.interpreter.collided(cast("StateAPI", world), message, context)
     return rules.interpreter.apply_create_message(cast("StateAPI", world), message, context)
 
 
 def _execution(
-    computation: ComputationAPI, used: int, refund: int, contract_address: Address | None, logs: tuple[Log, ...]
+    computation: ComputationAPI, gas: tuple[int, int, int], contract_address: Address | None, logs: tuple[Log, ...]
 ) -> Execution:
     error = cast("VMError | None", getattr(computation, "_error"))  # noqa: B009
     if error is None:
-        return Execution(used, refund, computation.output, False, "", contract_address, logs)
+        return Execution(*gas, computation.output, False, "", contract_address, logs)
     if isinstance(error, Revert):
-        return Execution(used, refund, computation.output, True, "", contract_address, logs)
+        return Execution(*gas, computation.output, True, "", contract_address, logs)
     halt = halts.describe(error, computation.msg.code, computation.code.program_counter)
-    return Execution(used, refund, b"", False, halt, contract_address, logs)
+    return Execution(*gas, b"", False, halt, contract_address, logs)
 
 
 def checksum(address: Address) -> str:

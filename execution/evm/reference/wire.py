@@ -9,17 +9,23 @@ Only processes that this engine started hold an end of such a socket. Values on 
 which pickle in microseconds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, Final, Literal
 
-from sequencer.core.calls import CallRequest
-from sequencer.core.errors import Fatal, Reason, Rejected, SequencerError, Temporary
+from sequencer.core.calls import AccountOverride, CallRequest
+from sequencer.core.errors import DeadlineExceeded, Fatal, Reason, Rejected, SequencerError, Temporary
 from sequencer.core.receipt import ExecutedOutcome, Log
+from sequencer.core.simulation import Simulation
 from sequencer.core.transaction import Transaction
+from sequencer.core.types import Address
 
-_ERRORS: Final[dict[str, type[SequencerError]]] = {"temporary": Temporary, "fatal": Fatal}
+_ERRORS: Final[dict[str, type[SequencerError]]] = {
+    "temporary": Temporary,
+    "fatal": Fatal,
+    "deadline": DeadlineExceeded,
+}
 
 
 def serve_one(
@@ -41,6 +47,8 @@ def serve_one(
         answer = "temporary", str(error)
     except Fatal as error:
         answer = "fatal", str(error)
+    except DeadlineExceeded as error:
+        answer = "deadline", str(error)
     except Exception as error:  # noqa: BLE001  (whatever it is, the caller hears of it)
         answer = unforeseen, f"the reference engine failed: {error!r}"
     try:
@@ -108,14 +116,22 @@ def unpack_outcome(packed: tuple[Any, ...]) -> ExecutedOutcome | Rejected:
 
 def portable(request: CallRequest) -> CallRequest:
     """The request with plain dictionaries in it, whatever mappings the caller used."""
-    if not request.overrides:
-        return request
-    overrides = {
+    return replace(request, overrides=_portable(request.overrides)) if request.overrides else request
+
+
+def portable_simulation(simulation: Simulation) -> Simulation:
+    """The same for all blocks of a simulation."""
+    return replace(
+        simulation, blocks=tuple(replace(block, accounts=_portable(block.accounts)) for block in simulation.blocks)
+    )
+
+
+def _portable(overrides: Mapping[Address, AccountOverride]) -> dict[Address, AccountOverride]:
+    return {
         address: replace(
             override,
             state=None if override.state is None else dict(override.state),
             state_diff=dict(override.state_diff),
         )
-        for address, override in request.overrides.items()
+        for address, override in overrides.items()
     }
-    return replace(request, overrides=overrides)

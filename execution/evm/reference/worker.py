@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from execution.evm.reference import nursery, read_worker
-from execution.evm.reference.chain_state import ChainState, ReadPoint
+from execution.evm.reference.chain_state import ChainState, ReadPoint, SimulationBase
 from execution.evm.reference.mortality import die_with
 from execution.evm.reference.node_store import NodeStore
 from execution.evm.reference.probe import supported_forks
+from execution.evm.reference.system_calls import BlockStart
 from execution.evm.reference.transition import Call, delegation_target
 from execution.evm.reference.trie import MissingNode
 from execution.evm.reference.wire import pack_outcome, serve_one
@@ -113,6 +114,15 @@ class Reads:
 
     def do_read_point(self, at: StateAt, timestamp: int | None) -> ReadPoint:
         return self._chain.read_point(at, timestamp)
+
+    def do_replay_point(self, number: int) -> tuple[ReadPoint, BlockStart]:
+        return self._chain.replay_point(number)
+
+    def do_simulation_base(self, at: StateAt) -> SimulationBase:
+        return self._chain.simulation_base(at)
+
+    def do_node(self, key: bytes) -> bytes | None:
+        return self._chain.tries.node(key)
 
     def do_account_at(self, root: bytes, address: bytes) -> Account | None:
         return self._chain.tries.account(root, address)

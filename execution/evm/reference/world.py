@@ -130,7 +130,8 @@ class World:
         self._warm: dict[Any, bool] = {}
         self._transient: dict[tuple[bytes, int], bytes] = {}
         self._logs: dict[int, Log] = {}
-        self._destroyed: dict[bytes, bool] = {}
+        self.destroyed: dict[bytes, bool] = {}
+        """Accounts that end with this transaction."""
         self.created: dict[bytes, bool] = {}
         """Contracts made by this transaction, which SELFDESTRUCT may really delete (EIP-6780)."""
 
@@ -172,7 +173,7 @@ class World:
             account = self._accounts[address]
             if account is not None and account.is_empty:
                 self._delete(address)
-        for address in self._destroyed:
+        for address in self.destroyed:
             self._delete(address)
         logs = tuple(self._logs.values())
         self._undo.clear()
@@ -209,7 +210,7 @@ class World:
         self._warm.clear()
         self._transient.clear()
         self._logs.clear()
-        self._destroyed.clear()
+        self.destroyed.clear()
         self.created.clear()
 
     def _delete(self, address: bytes) -> None:
@@ -255,7 +256,10 @@ class World:
         self.set_nonce(address, self._account(address).nonce + 1)
 
     def get_code(self, address: bytes) -> bytes:
-        code_hash = self._account(address).code_hash
+        return self.code_with_hash(self._account(address).code_hash)
+
+    def code_with_hash(self, code_hash: bytes) -> bytes:
+        """The code of any account that has this hash."""
         code = self._codes.get(code_hash)
         if code is None:
             code = self._codes[code_hash] = self._source.code(code_hash)
@@ -340,7 +344,7 @@ class World:
         self._set(self.created, address, True)
 
     def mark_destroyed(self, address: bytes) -> None:
-        self._set(self._destroyed, address, True)
+        self._set(self.destroyed, address, True)
 
     # -------------------------------------------------------------------------- ancestors
 
@@ -357,14 +361,17 @@ class World:
         self._undo.clear()
 
     def replace_storage(self, address: bytes, slots: Mapping[int, int]) -> None:
-        """As if these were all the slots the account has. For calls that keep nothing."""
+        """As if these were all the slots the account has. Between transactions."""
         account = self._account(address)
-        self._accounts[address] = Account(account.nonce, account.balance, EMPTY_TRIE_ROOT, account.code_hash)
-        self._slots[address] = dict(slots)
+        self._put(address, Account(account.nonce, account.balance, EMPTY_TRIE_ROOT, account.code_hash))
+        self._slots[address] = {}
+        self.override_slots(address, slots)
 
     def override_slots(self, address: bytes, slots: Mapping[int, int]) -> None:
-        """As if these slots had these values. For calls that keep nothing."""
+        """As if these slots had these values. Between transactions."""
+        self.peek(address)  # whether there is such an account decides whether its slots are written
         self._slots.setdefault(address, {}).update(slots)
+        self._changed_slots.setdefault(address, set()).update(slots)
 
 
 def word_of(value: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from sequencer.core.calls import AccountOverride, BlockOverride, CallRequest, CallResult
 from sequencer.core.encoding import data, quantity
+from sequencer.core.revert import revert_reason
 from sequencer.core.types import Address
 from sequencer.rpc.block_id import BlockId, Tag, block_id
 from sequencer.rpc.call_object import CallObject, call_block_override, call_object, state_overrides, with_overrides
@@ -10,7 +11,6 @@ from sequencer.rpc.errors import Errors, RpcError
 from sequencer.rpc.methods.eth_state import kept_history, read_at
 from sequencer.rpc.methods.method import Kind, Method
 from sequencer.rpc.params import Parameter, optional
-from sequencer.rpc.revert import revert_reason
 
 
 async def call(

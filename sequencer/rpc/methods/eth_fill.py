@@ -6,11 +6,10 @@ one, against pre-confirmed state. Wallets sign what comes back without looking a
 
 from dataclasses import replace
 
-from sequencer.core import rlp
 from sequencer.core.calls import CallRequest
 from sequencer.core.encoding import data, quantity
 from sequencer.core.errors import TEXT, Reason
-from sequencer.core.transaction import Authorization
+from sequencer.core.unsigned import encode_unsigned
 from sequencer.rpc.block_id import Tag
 from sequencer.rpc.call_object import CallObject, call_object
 from sequencer.rpc.chain import ServedChain
@@ -41,7 +40,7 @@ async def fill_transaction(chain: ServedChain, wanted: CallObject) -> Json:
         unpriced = replace(request, gas_price=None, max_fee_per_gas=None, max_priority_fee_per_gas=None, nonce=None)
         request = replace(request, gas_limit=await required_gas(chain, unpriced, Tag.PENDING))
     chain_id = chain.backend.spec.chain_id
-    return {"raw": data(_unsigned(kind, chain_id, request)), "tx": _rendered(kind, chain_id, request)}
+    return {"raw": data(encode_unsigned(kind, chain_id, request)), "tx": _rendered(kind, chain_id, request)}
 
 
 def _type(named: int | None, request: CallRequest) -> int:
@@ -82,29 +81,6 @@ def _with_fees(chain: ServedChain, request: CallRequest, kind: int) -> CallReque
     elif request.max_priority_fee_per_gas is None:
         tip = min(tip, cap)
     return replace(request, max_fee_per_gas=cap, max_priority_fee_per_gas=tip)
-
-
-def _unsigned(kind: int, chain_id: int, request: CallRequest) -> bytes:
-    """The encoding with zeros for a signature."""
-    to = request.to or b""
-    body: list[rlp.Item] = [rlp.uint(request.gas_limit or 0), to, rlp.uint(request.value), request.data]
-    nonce, unsigned = rlp.uint(request.nonce or 0), [b"", b"", b""]
-    if kind == 0:
-        return rlp.encode([nonce, rlp.uint(request.gas_price or 0), *body, *unsigned])
-    if kind == 1:
-        fees = [rlp.uint(request.gas_price or 0)]
-    else:
-        fees = [rlp.uint(request.max_priority_fee_per_gas or 0), rlp.uint(request.max_fee_per_gas or 0)]
-    listed: list[rlp.Item] = [[entry.address, list(entry.storage_keys)] for entry in request.access_list]
-    fields: list[rlp.Item] = [rlp.uint(chain_id), nonce, *fees, *body, listed]
-    if kind == 4:
-        fields.append([_authorization_item(item) for item in request.authorizations])
-    return bytes((kind,)) + rlp.encode([*fields, *unsigned])
-
-
-def _authorization_item(item: Authorization) -> list[rlp.Item]:
-    numbers = (item.nonce, item.y_parity, item.r, item.s)
-    return [rlp.uint(item.chain_id), item.address, *map(rlp.uint, numbers)]
 
 
 def _rendered(kind: int, chain_id: int, request: CallRequest) -> Json:

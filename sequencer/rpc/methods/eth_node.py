@@ -5,7 +5,6 @@ from typing import Final
 
 from sequencer.core.chain_spec import FORKS, ChainSpec, ForkTime
 from sequencer.core.encoding import data, quantity
-from sequencer.core.inspection import Ability
 from sequencer.core.types import Hash32
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.errors import Errors, RpcError
@@ -74,11 +73,9 @@ def capabilities(chain: ServedChain) -> Json:
     """From which block on each kind of data is kept: all of it, for as long as the chain lives."""
     head = chain.backend.heads.unsafe
     everything: Json = {"disabled": False, "oldestBlock": "0x0"}
-    proofs = everything if Ability.STATE_PROOFS in chain.backend.abilities else {"disabled": True}
     return {
         "head": {"number": quantity(head.number), "hash": data(head.hash)},
-        **dict.fromkeys(("state", "tx", "logs", "receipts", "blocks"), everything),
-        "stateproofs": proofs,
+        **dict.fromkeys(("state", "tx", "logs", "receipts", "blocks", "stateproofs"), everything),
     }
 
 

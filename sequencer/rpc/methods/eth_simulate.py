@@ -13,7 +13,7 @@ from sequencer.core.block import Block
 from sequencer.core.calls import AccountOverride, BlockOverride
 from sequencer.core.encoding import data, quantity
 from sequencer.core.errors import Malformed, Reason, Rejected
-from sequencer.core.inspection import Ability
+from sequencer.core.revert import revert_reason
 from sequencer.core.simulation import BlockCalls, SimulatedBlock, SimulatedCall, Simulation
 from sequencer.core.types import Address
 from sequencer.rpc.block_id import BlockId, Tag, block_id
@@ -26,7 +26,6 @@ from sequencer.rpc.params import Parameter, boolean, list_of, members, optional
 from sequencer.rpc.render import block as blocks
 from sequencer.rpc.render.json import Json
 from sequencer.rpc.render.log import placed_log
-from sequencer.rpc.revert import revert_reason
 
 BLOCKS_LIMIT: Final = 256
 _OF_BLOCKS: Final = frozenset(
@@ -163,6 +162,5 @@ METHODS = (
         simulate,
         (Parameter("simulation", simulation_object), optional("block", block_id, Tag.LATEST)),
         Kind.CALL,
-        needs=Ability.SIMULATIONS,
     ),
 )

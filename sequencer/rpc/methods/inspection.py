@@ -1,4 +1,4 @@
-"""``eth_getProof``, ``eth_createAccessList`` and ``debug_trace*``: each only with an engine that can."""
+"""``eth_getProof``, ``eth_createAccessList`` and ``debug_trace*``."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,7 +9,7 @@ from sequencer.core.block import Block
 from sequencer.core.calls import AccountOverride, BlockOverride
 from sequencer.core.encoding import data, parse_address, parse_hash, quantity
 from sequencer.core.errors import Malformed
-from sequencer.core.inspection import Ability
+from sequencer.core.revert import revert_reason
 from sequencer.core.types import Address, Hash32
 from sequencer.rpc.block_id import BlockId, ByHash, Tag, block_id, block_number_or_tag, find, sealed_number
 from sequencer.rpc.call_object import CallObject, call_block_override, call_object, state_overrides, with_overrides
@@ -20,7 +20,6 @@ from sequencer.rpc.methods.method import Kind, Method
 from sequencer.rpc.params import Parameter, boolean, list_of, loose_integer, members, optional, storage_slot
 from sequencer.rpc.render.json import Json
 from sequencer.rpc.render.transaction import access_list
-from sequencer.rpc.revert import revert_reason
 
 TRACERS: Final = ("callTracer", "prestateTracer")
 
@@ -201,35 +200,30 @@ METHODS = (
         proof,
         (_ADDRESS, optional("storageKeys", list_of(SlotKey, SLOTS_LIMIT), ()), _BLOCK),
         Kind.CALL,
-        needs=Ability.STATE_PROOFS,
     ),
     Method(
         "eth_createAccessList",
         create_access_list,
         (_CALL, _BLOCK, optional("stateOverrides", state_overrides)),
         Kind.CALL,
-        needs=Ability.ACCESS_LISTS,
     ),
     Method(
         "debug_traceTransaction",
         trace_transaction,
         (Parameter("transactionHash", parse_hash), _OPTIONS),
         Kind.TRACE,
-        needs=Ability.TRACES,
     ),
     Method(
         "debug_traceBlockByNumber",
         trace_block,
         (Parameter("block", block_number_or_tag), _OPTIONS),
         Kind.TRACE,
-        needs=Ability.TRACES,
     ),
     Method(
         "debug_traceBlockByHash",
         trace_block_by_hash,
         (Parameter("blockHash", parse_hash), _OPTIONS),
         Kind.TRACE,
-        needs=Ability.TRACES,
     ),
-    Method("debug_traceCall", trace_call, (_CALL, _BLOCK, _OPTIONS), Kind.TRACE, needs=Ability.TRACES),
+    Method("debug_traceCall", trace_call, (_CALL, _BLOCK, _OPTIONS), Kind.TRACE),
 )

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from inspect import iscoroutinefunction
 
-from sequencer.core.inspection import Ability
 from sequencer.rpc.params import Parameter
 
 
@@ -53,14 +52,12 @@ _WEIGHTS = {
 @dataclass(frozen=True, slots=True)
 class Method:
     """One row of the method table. The handler takes the ``ServedChain`` (and for ``SESSION`` the session)
-    and then the parsed parameters; it returns what the JSON encoder takes. A method that ``needs`` an ability exists
-    only with an engine that has it."""
+    and then the parsed parameters; it returns what the JSON encoder takes."""
 
     name: str
     handler: Callable[..., object]
     parameters: tuple[Parameter, ...] = ()
     kind: Kind = Kind.MEMORY
-    needs: Ability | None = None
     awaits: bool = field(init=False)
     weight: int = field(init=False)
 

@@ -8,15 +8,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from sequencer.core.inspection import Ability
 from sequencer.rpc.methods.method import Method
 from sequencer.rpc.methods.table import METHODS
 
 BEGIN: Final = "<!-- method table: made by python -m sequencer.rpc.methods.reference -->\n"
 END: Final = "<!-- end of the method table -->\n"
-
-NATIVE_ONLY: Final = (Ability.SIMULATIONS, Ability.TRACES)
-"""What the reference engine does not offer."""
 
 
 def method_table() -> str:
@@ -36,9 +32,8 @@ def _row(method: Method) -> str:
     parameters = ", ".join(each.name if each.required else f"[{each.name}]" for each in method.parameters)
     about = " ".join((inspect.getdoc(method.handler) or "").partition("\n\n")[0].split())
     sentence = about.partition(". ")[0].rstrip(".").replace("``", "`").replace("|", "\\|")
-    engine = " (native engine)" if method.needs in NATIVE_ONLY else ""
     kind = method.kind
-    return f"| `{method.name}` | {parameters} | {kind.value} | {kind.weight} | {sentence}{engine} |\n"
+    return f"| `{method.name}` | {parameters} | {kind.value} | {kind.weight} | {sentence} |\n"
 
 
 if __name__ == "__main__":

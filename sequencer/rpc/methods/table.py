@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from sequencer.rpc.backend import Backend
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.methods import (
     bundle,
@@ -67,9 +66,3 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
     }
 )
 """By name."""
-
-
-def offered(backend: Backend) -> Mapping[str, Method]:
-    """The methods that exist for this chain; any other name is answered as one that nobody has ever heard of."""
-    there = {None, *backend.abilities}
-    return {name: row for name, row in METHODS.items() if row.needs in there}

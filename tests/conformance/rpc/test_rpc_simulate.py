@@ -1,4 +1,4 @@
-"""The shared examples of ``eth_simulateV1``, answered by the native engine on a chain like the one they come from.
+"""The shared examples of ``eth_simulateV1``, answered by every engine on a chain like the one they come from.
 
 That chain's state is not known, so hashes of blocks and states differ, and what a contract reads of them. All else
 must be the same: numbers, times, gas, fees, logs, hashes and roots of transactions and receipts, and error codes.
@@ -6,6 +6,7 @@ must be the same: numbers, times, gas, fees, logs, hashes and roots of transacti
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,13 +20,11 @@ from sequencer.core.simulation import SimulatedBlock, Simulation
 from sequencer.core.types import ZERO_ADDRESS, ZERO_HASH
 from sequencer.rpc.dispatcher import Dispatcher
 from sequencer.testing.backend import MemoryBackend
-from tests.conformance.execution.chains import BEACON_ROOTS, HISTORY, Chain, genesis
+from tests.conformance.execution.chains import BEACON_ROOTS, HISTORY, Chain, EngineMaker, ReferenceMaker, genesis
 from tests.conformance.rpc.test_rpc_openrpc import judge, schema_of
 from tests.unit.rpc.calling import ask
 from tests.unit.rpc.sample_chain import SPEC, dispatcher
 from tests.vectors import vectors_dir
-
-pytest.importorskip("rollup_sequencer_native", reason="the native engine is not built: `make native` builds it")
 
 METHOD = "eth_simulateV1"
 CHAIN_ID = 3503995874084926
@@ -44,11 +43,9 @@ READS_THEIR_STATE = {
 """From which block on the contracts return block hashes."""
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dispatcher]:
-    from tests.conformance.execution.native.conftest import NativeMaker
-
-    maker = NativeMaker(tmp_path_factory.mktemp("simulate"))
+@pytest.fixture(scope="module", params=["reference", "native"])
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dispatcher]:
+    maker = maker_of(request.param, tmp_path_factory.mktemp("simulate"))
     first, engine = like_theirs(), maker.make("chain")
     chain = Chain(engine, maker, first, engine.open(first))
     blocks = [chain.head]
@@ -63,6 +60,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dispatcher]:
         blocks.append(chain.seal().header)
     yield dispatcher(EngineBackend(first.spec, blocks, engine))
     engine.close()
+
+
+def maker_of(engine: str, folder: Path) -> EngineMaker:
+    if engine == "reference":
+        return ReferenceMaker(folder)
+    pytest.importorskip("rollup_sequencer_native", reason="the native engine is not built: `make native` builds it")
+    from tests.conformance.execution.native.conftest import NativeMaker
+
+    return NativeMaker(folder)
 
 
 def like_theirs() -> Genesis:

@@ -3,9 +3,7 @@
 import re
 from pathlib import Path
 
-from execution.evm.reference.engine import ReferenceEngine
-from sequencer.core.inspection import Ability, abilities
-from sequencer.rpc.methods.reference import NATIVE_ONLY, with_method_table
+from sequencer.rpc.methods.reference import with_method_table
 from sequencer.rpc.subscription_kinds import KINDS
 
 PAGE = Path(__file__).parents[3] / "docs" / "json-rpc.md"
@@ -15,11 +13,6 @@ def test_the_method_table_is_that_of_the_code() -> None:
     page = PAGE.read_text()
     update = "run: .venv/bin/python -m sequencer.rpc.methods.reference docs/json-rpc.md"
     assert with_method_table(page) == page, update
-
-
-def test_what_is_told_of_the_native_engine_alone_is_what_the_reference_engine_lacks() -> None:
-    unopened = object.__new__(ReferenceEngine)
-    assert abilities(unopened) == set(Ability) - set(NATIVE_ONLY)
 
 
 def test_every_subscription_is_named() -> None:

@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from sequencer.core.calls import CallResult
-from sequencer.core.inspection import Ability, AccountProof, SlotProof
+from sequencer.core.inspection import AccountProof, SlotProof
 from sequencer.core.keccak import EMPTY_HASH, EMPTY_TRIE_ROOT
 from sequencer.core.transaction import AccessListEntry
 from sequencer.core.types import Hash32
-from sequencer.rpc.methods.table import METHODS, offered
 from tests.unit.rpc.calling import error, result
 from tests.unit.rpc.sample_chain import CONTRACT, OTHER, USER, dispatcher, sample_backend, signed
 
@@ -106,16 +105,3 @@ async def test_a_trace_too_large_to_send_is_refused() -> None:
     backend.trace = '"' + "a" * 2_000 + '"'
     refused = await error(dispatcher(backend, response_limit_bytes=1_000), "debug_traceTransaction", SEALED)
     assert refused["code"] == -32003
-
-
-@pytest.mark.parametrize(("method", "ability"), [(name, row.needs) for name, row in METHODS.items() if row.needs])
-async def test_an_engine_without_an_ability_has_no_such_methods(method: str, ability: Ability) -> None:
-    backend = sample_backend()
-    backend.abilities -= {ability}
-    refused = await error(dispatcher(backend), method, "nonsense")
-    assert (refused["code"], refused["message"]) == (-32601, f"the method {method} does not exist/is not available")
-    assert method not in offered(backend)
-    proofs = (await result(dispatcher(backend), "eth_capabilities"))["stateproofs"]
-    assert proofs["disabled"] is (ability is Ability.STATE_PROOFS)
-    others = {name for name, row in METHODS.items() if row.needs is not ability}
-    assert others == set(offered(backend))

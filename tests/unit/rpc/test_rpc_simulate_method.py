@@ -7,7 +7,6 @@ import pytest
 from sequencer.core.block import Header
 from sequencer.core.calls import CallResult
 from sequencer.core.errors import DeadlineExceeded, Reason, Rejected, Temporary
-from sequencer.core.inspection import Ability
 from sequencer.core.simulation import SimulatedBlock, SimulatedCall, Simulation
 from sequencer.core.types import Address, Hash32
 from sequencer.testing.backend import MemoryBackend
@@ -187,9 +186,3 @@ async def test_whole_transactions_on_request() -> None:
     wanted = {"blockStateCalls": [{}], "returnFullTransactions": True}
     (block,) = await result(dispatcher(answering(header)), METHOD, wanted)
     assert [item["from"] for item in block["transactions"]] == [ADDRESS] * 3
-
-
-async def test_an_engine_that_cannot_simulate_has_no_such_method() -> None:
-    backend = sample_backend()
-    backend.abilities -= {Ability.SIMULATIONS}
-    assert (await error(dispatcher(backend), METHOD, {"blockStateCalls": [{}]}))["code"] == -32601

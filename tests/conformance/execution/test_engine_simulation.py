@@ -1,8 +1,6 @@
-"""Simulated blocks on the native engine, held against blocks that the same engine really builds."""
+"""Simulated blocks, on every execution engine, held against blocks that the same engine really builds."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,28 +18,20 @@ from tests.conformance.execution.bytecode import returning, word, words
 from tests.conformance.execution.chains import BASE_FEE, CONTRACTS, ETHER, Chain, genesis
 from tests.conformance.execution.users import FEE_CAP, User
 
-pytest.importorskip("rollup_sequencer_native", reason="the native engine is not built: `make native` builds it")
-
 STRANGER = Address(b"\x5e" * 20)
 TRANSFERS = Address(b"\xee" * 20)
 GAS = 50_000_000
 
 
 @pytest.fixture
-def chain(tmp_path: Path) -> Iterator[Chain]:
+def grown(chain: Chain) -> Chain:
     """Block 1 is committed, block 2 sealed, and nothing open."""
-    from tests.conformance.execution.native.conftest import NativeMaker
-
-    maker = NativeMaker(tmp_path)
-    engine = maker.make("state")
-    chain = Chain(engine, maker, genesis(), engine.open(genesis()))
     for number in (1, 2):
         user = chain.users[0]
         chain.block(*(user.send(CONTRACTS["STORE"], 0, words(slot, 10 * number + slot)) for slot in range(4)))
         if number == 1:
-            engine.commit(1)
-    yield chain
-    engine.close()
+            chain.engine.commit(1)
+    return chain
 
 
 def simulate(
@@ -114,48 +104,48 @@ def assert_same(simulated: SimulatedBlock, real: Block) -> None:
 
 
 @pytest.mark.parametrize("at", ["pending", 2])
-def test_a_simulated_block_is_the_block_that_would_be(chain: Chain, at: StateAt) -> None:
-    raws = many_kinds(chain)
-    block, _ = as_simulated(chain, raws)
-    (simulated,) = simulate(chain, block, at=at, validation=True)
-    assert_same(simulated, chain.block(*raws))
+def test_a_simulated_block_is_the_block_that_would_be(grown: Chain, at: StateAt) -> None:
+    raws = many_kinds(grown)
+    block, _ = as_simulated(grown, raws)
+    (simulated,) = simulate(grown, block, at=at, validation=True)
+    assert_same(simulated, grown.block(*raws))
 
 
-def test_a_committed_and_an_older_block_are_stood_upon(chain: Chain) -> None:
-    raws = many_kinds(chain)
-    block, _ = as_simulated(chain, raws)
-    real = chain.block(*raws)
-    chain.block(chain.users[4].send(CONTRACTS["STORE"], 0, words(1, 9)))
-    chain.engine.commit(4)
-    (simulated,) = simulate(chain, block, at=2, validation=True)
+def test_a_committed_and_an_older_block_are_stood_upon(grown: Chain) -> None:
+    raws = many_kinds(grown)
+    block, _ = as_simulated(grown, raws)
+    real = grown.block(*raws)
+    grown.block(grown.users[4].send(CONTRACTS["STORE"], 0, words(1, 9)))
+    grown.engine.commit(4)
+    (simulated,) = simulate(grown, block, at=2, validation=True)
     assert_same(simulated, real)
 
 
-def test_what_is_pending_is_below_and_its_block_is_replaced(chain: Chain) -> None:
-    raws = many_kinds(chain)
-    block, _ = as_simulated(chain, raws[2:])
-    chain.begin()
+def test_what_is_pending_is_below_and_its_block_is_replaced(grown: Chain) -> None:
+    raws = many_kinds(grown)
+    block, _ = as_simulated(grown, raws[2:])
+    grown.begin()
     for raw in raws[:2]:
-        chain.execute(raw)
+        grown.execute(raw)
     block = replace(block, calls=tuple(replace(call, nonce=None) for call in block.calls[:3]))
-    (simulated,) = simulate(chain, block)
-    assert (simulated.header.number, simulated.header.parent_hash) == (3, chain.head.hash)
+    (simulated,) = simulate(grown, block)
+    assert (simulated.header.number, simulated.header.parent_hash) == (3, grown.head.hash)
     assert simulated.calls[0].transaction.nonce == 2
     for raw in raws[2:5]:
-        chain.execute(raw)
-    sealed = chain.seal()
+        grown.execute(raw)
+    sealed = grown.seal()
     # The fees of what was pending are credited when the real block is sealed.
     assert simulated.header.state_root != sealed.header.state_root
     assert [call.result.gas_used for call in simulated.calls] == [done.gas_used for done in sealed.outcomes[2:]]
 
 
-def test_two_simulated_blocks_are_two_real_ones(chain: Chain) -> None:
-    first, second = many_kinds(chain)[:4], many_kinds(chain)[:2]
-    one, _ = as_simulated(chain, first)
-    real_one = chain.block(*first)
-    two, _ = as_simulated(chain, second)
-    real_two = chain.block(*second)
-    simulated_one, simulated_two = simulate(chain, one, two, at=2, validation=True)
+def test_two_simulated_blocks_are_two_real_ones(grown: Chain) -> None:
+    first, second = many_kinds(grown)[:4], many_kinds(grown)[:2]
+    one, _ = as_simulated(grown, first)
+    real_one = grown.block(*first)
+    two, _ = as_simulated(grown, second)
+    real_two = grown.block(*second)
+    simulated_one, simulated_two = simulate(grown, one, two, at=2, validation=True)
     assert_same(simulated_one, real_one)
     assert simulated_two.header.parent_hash == simulated_one.header.hash
     # The parent's hash stands in the history contract, and it differs.
@@ -163,66 +153,66 @@ def test_two_simulated_blocks_are_two_real_ones(chain: Chain) -> None:
     assert [call.result.gas_used for call in simulated_two.calls] == [done.gas_used for done in real_two.outcomes]
 
 
-def test_gaps_are_filled_and_hashes_are_chained(chain: Chain) -> None:
+def test_gaps_are_filled_and_hashes_are_chained(grown: Chain) -> None:
     ask = [CallRequest(to=CONTRACTS["BLOCK_HASH"], data=word(number)) for number in range(8)]
-    blocks = simulate(chain, BlockCalls(BlockOverride(number=5)), calling(*ask))
+    blocks = simulate(grown, BlockCalls(BlockOverride(number=5)), calling(*ask))
     assert [block.header.number for block in blocks] == [3, 4, 5, 6]
-    assert [block.header.timestamp - chain.head.timestamp for block in blocks] == [12, 24, 36, 48]
-    assert [block.header.parent_hash for block in blocks] == [chain.head.hash] + [b.header.hash for b in blocks[:-1]]
+    assert [block.header.timestamp - grown.head.timestamp for block in blocks] == [12, 24, 36, 48]
+    assert [block.header.parent_hash for block in blocks] == [grown.head.hash] + [b.header.hash for b in blocks[:-1]]
     hashes = [Hash32(call.result.output) for call in blocks[-1].calls]
-    assert hashes[2:] == [chain.head.hash, *(block.header.hash for block in blocks[:3]), ZERO_HASH, ZERO_HASH]
+    assert hashes[2:] == [grown.head.hash, *(block.header.hash for block in blocks[:3]), ZERO_HASH, ZERO_HASH]
 
 
-def test_hashes_of_real_blocks_above_are_not_seen(chain: Chain) -> None:
-    real = chain.block().header
-    (block,) = simulate(chain, calling(CallRequest(to=CONTRACTS["BLOCK_HASH"], data=word(1))), at=1)
+def test_hashes_of_real_blocks_above_are_not_seen(grown: Chain) -> None:
+    real = grown.block().header
+    (block,) = simulate(grown, calling(CallRequest(to=CONTRACTS["BLOCK_HASH"], data=word(1))), at=1)
     assert block.calls[0].result.output == block.header.parent_hash
     blocks = simulate(
-        chain, BlockCalls(), BlockCalls(), calling(CallRequest(to=CONTRACTS["BLOCK_HASH"], data=word(3))), at=1
+        grown, BlockCalls(), BlockCalls(), calling(CallRequest(to=CONTRACTS["BLOCK_HASH"], data=word(3))), at=1
     )
     assert blocks[2].calls[0].result.output == blocks[1].header.hash != real.hash
 
 
-def test_overrides_stay_and_are_in_the_root(chain: Chain) -> None:
+def test_overrides_stay_and_are_in_the_root(grown: Chain) -> None:
     """Storage that is replaced whole is that of an account which never had any other."""
     slots = {Hash32(word(1)): Hash32(word(0x77))}
     load = {"to": CONTRACTS["STORE"]}
     replaced = {CONTRACTS["STORE"]: AccountOverride(state=slots, code=bytecode.LOAD)}
     one, two = simulate(
-        chain,
+        grown,
         calling(*(CallRequest(data=word(slot), **load) for slot in (1, 2)), accounts=replaced),  # type: ignore[arg-type]
         calling(CallRequest(data=word(1), **load)),  # type: ignore[arg-type]
     )
     assert [call.result.output for call in one.calls + two.calls] == [word(0x77), word(0), word(0x77)]
     zeroed = {Hash32(word(slot)): ZERO_HASH for slot in range(4)}
     slot_by_slot = {CONTRACTS["STORE"]: AccountOverride(state_diff=zeroed | slots, code=bytecode.LOAD)}
-    other, _ = simulate(chain, calling(accounts=slot_by_slot), BlockCalls())
-    again, _ = simulate(chain, calling(accounts=replaced), BlockCalls())
+    other, _ = simulate(grown, calling(accounts=slot_by_slot), BlockCalls())
+    again, _ = simulate(grown, calling(accounts=replaced), BlockCalls())
     assert other.header.state_root == again.header.state_root
-    assert simulate(chain, BlockCalls())[0].header.state_root != again.header.state_root
+    assert simulate(grown, BlockCalls())[0].header.state_root != again.header.state_root
 
 
-def test_an_account_that_is_overridden_away_leaves_the_state(chain: Chain) -> None:
-    one = simulate(chain, calling(accounts={STRANGER: AccountOverride(balance_wei=5)}), BlockCalls())
+def test_an_account_that_is_overridden_away_leaves_the_state(grown: Chain) -> None:
+    one = simulate(grown, calling(accounts={STRANGER: AccountOverride(balance_wei=5)}), BlockCalls())
     nothing = {STRANGER: AccountOverride(balance_wei=0)}
-    two = simulate(chain, calling(accounts={STRANGER: AccountOverride(balance_wei=5)}), calling(accounts=nothing))
-    plain = simulate(chain, BlockCalls(), calling(accounts=nothing))
+    two = simulate(grown, calling(accounts={STRANGER: AccountOverride(balance_wei=5)}), calling(accounts=nothing))
+    plain = simulate(grown, BlockCalls(), calling(accounts=nothing))
     assert one[1].header.state_root != two[1].header.state_root
     # But for the hash of the block before in the history contract it would be as if nothing had been.
     assert two[0].header.state_root == one[0].header.state_root != plain[0].header.state_root
 
 
-def test_moved_precompiles_are_back_in_the_next_block(chain: Chain) -> None:
+def test_moved_precompiles_are_back_in_the_next_block(grown: Chain) -> None:
     identity = Address(bytes(19) + b"\x04")
     move = {identity: AccountOverride(moved_to=STRANGER)}
     ask = (CallRequest(to=identity, data=b"x"), CallRequest(to=STRANGER, data=b"x"))
-    one, two = simulate(chain, calling(*ask, accounts=move), calling(*ask))
+    one, two = simulate(grown, calling(*ask, accounts=move), calling(*ask))
     assert [call.result.output for call in one.calls] == [b"", b"x"]
     assert [call.result.output for call in two.calls] == [b"x", b""]
 
 
-def test_transfers_are_told_in_order_and_only_if_they_happened(chain: Chain) -> None:
-    user = chain.users[1].address
+def test_transfers_are_told_in_order_and_only_if_they_happened(grown: Chain) -> None:
+    user = grown.users[1].address
     forward = {CONTRACTS["FORWARD"]: AccountOverride(code=SEND_AND_SWALLOW, balance_wei=100)}
     calls = (
         CallRequest(sender=user, to=STRANGER, value=7),
@@ -231,8 +221,8 @@ def test_transfers_are_told_in_order_and_only_if_they_happened(chain: Chain) -> 
         CallRequest(sender=user, to=CONTRACTS["FORWARD"], data=words(CONTRACTS["LOG_AND_REVERT"], STRANGER)),
         CallRequest(sender=user, to=None, data=returning(b""), value=9),
     )
-    (traced,) = simulate(chain, calling(*calls, accounts=forward), trace_transfers=True)
-    (plain,) = simulate(chain, calling(*calls, accounts=forward))
+    (traced,) = simulate(grown, calling(*calls, accounts=forward), trace_transfers=True)
+    (plain,) = simulate(grown, calling(*calls, accounts=forward))
     told = [
         [(log.address == TRANSFERS, int.from_bytes(log.data, "big")) for log in call.result.logs]
         for call in traced.calls
@@ -264,11 +254,11 @@ SEND_AND_SWALLOW = bytes.fromhex("5f5f5f5f60015f355af1505f5f5f5f60026020355af100
         ({"to": None, "data": bytes(50_000)}, {}, Reason.INIT_CODE_TOO_LARGE),
     ],
 )
-def test_calls_that_cannot_be(chain: Chain, request_: dict[str, Any], fields: dict[str, Any], reason: Reason) -> None:
+def test_calls_that_cannot_be(grown: Chain, request_: dict[str, Any], fields: dict[str, Any], reason: Reason) -> None:
     cap = fields.pop("max_fee", None)
     request = CallRequest(**({"sender": User(1).address, "to": STRANGER, "max_fee_per_gas": cap} | request_))
     with pytest.raises(Rejected) as refused:
-        simulate(chain, calling(request), fees=genesis().spec.fees, **fields)
+        simulate(grown, calling(request), fees=genesis().spec.fees, **fields)
     assert refused.value.reason is reason
 
 
@@ -282,18 +272,18 @@ def test_calls_that_cannot_be(chain: Chain, request_: dict[str, Any], fields: di
         ([BlockOverride(number=2**64 - 1)], Reason.TOO_MANY_BLOCKS, ""),
     ],
 )
-def test_blocks_that_cannot_be(chain: Chain, blocks: list[BlockOverride], reason: Reason, words_: str) -> None:
+def test_blocks_that_cannot_be(grown: Chain, blocks: list[BlockOverride], reason: Reason, words_: str) -> None:
     with pytest.raises(Rejected) as refused:
-        simulate(chain, *(BlockCalls(block) for block in blocks))
+        simulate(grown, *(BlockCalls(block) for block in blocks))
     assert (refused.value.reason, refused.value.detail) == (reason, words_)
 
 
-def test_the_base_fee_follows_the_chains_rule_only_with_validation(chain: Chain) -> None:
+def test_the_base_fee_follows_the_chains_rule_only_with_validation(grown: Chain) -> None:
     rule = FeeRule(minimum_base_fee_wei=BASE_FEE // 2)
-    free = simulate(chain, *[BlockCalls()] * 3)
+    free = simulate(grown, *[BlockCalls()] * 3)
     assert [block.header.base_fee_per_gas for block in free] == [0, 0, 0]
-    blocks = simulate(chain, *[BlockCalls()] * 8, validation=True, fees=rule)
-    expected, parent = [], chain.head
+    blocks = simulate(grown, *[BlockCalls()] * 8, validation=True, fees=rule)
+    expected, parent = [], grown.head
     for block in blocks:
         expected.append(rule.next_base_fee(parent.base_fee_per_gas, parent.gas_used, parent.gas_limit))
         parent = block.header
@@ -301,10 +291,10 @@ def test_the_base_fee_follows_the_chains_rule_only_with_validation(chain: Chain)
     assert expected[-1] == BASE_FEE // 2
 
 
-def test_gas_of_all_calls_together_is_capped(chain: Chain) -> None:
+def test_gas_of_all_calls_together_is_capped(grown: Chain) -> None:
     loop = CallRequest(sender=User(1).address, to=CONTRACTS["LOOP"])
     one, two = simulate(
-        chain,
+        grown,
         calling(replace(loop, gas_limit=21_000 * 8)),
         calling(CallRequest(sender=User(1).address, to=STRANGER)),
         gas=21_000 * 9,
@@ -312,19 +302,19 @@ def test_gas_of_all_calls_together_is_capped(chain: Chain) -> None:
     assert one.calls[0].result.halt == "out of gas"
     assert two.calls[0].transaction.gas_limit == 21_000
     with pytest.raises(Rejected, match="intrinsic gas too low"):
-        simulate(chain, calling(loop, loop), gas=21_000 * 9)
+        simulate(grown, calling(loop, loop), gas=21_000 * 9)
 
 
-def test_what_takes_too_long_is_stopped(chain: Chain) -> None:
+def test_what_takes_too_long_is_stopped(grown: Chain) -> None:
     loop = CallRequest(sender=User(1).address, to=CONTRACTS["LOOP"])
     gas_limit = BlockOverride(gas_limit=10**12)
     with pytest.raises(DeadlineExceeded):
-        simulate(chain, calling(loop, block=gas_limit), gas=10**12, deadline_s=0.1)
+        simulate(grown, calling(loop, block=gas_limit), gas=10**12, deadline_s=0.1)
     with pytest.raises(DeadlineExceeded):
-        simulate(chain, calling(*[replace(loop, gas_limit=10**8)] * 5_000, block=gas_limit), gas=10**12, deadline_s=0.2)
-    assert simulate(chain, BlockCalls())
+        simulate(grown, calling(*[replace(loop, gas_limit=10**8)] * 5_000, block=gas_limit), gas=10**12, deadline_s=0.2)
+    assert simulate(grown, BlockCalls())
 
 
-def test_a_state_root_is_left_out_where_it_is_not_wanted(chain: Chain) -> None:
-    (block,) = simulate(chain, BlockCalls(), at=0, state_roots=False)
+def test_a_state_root_is_left_out_where_it_is_not_wanted(grown: Chain) -> None:
+    (block,) = simulate(grown, BlockCalls(), at=0, state_roots=False)
     assert block.header.state_root == ZERO_HASH
