@@ -1,6 +1,7 @@
 //! Whatever bytes come in, reading requests answers and never panics. `REQUESTS` sets how many are tried.
 
-use rollup_sequencer_native::ingress::{Limits, answer, read};
+use alloy_primitives::keccak256;
+use rollup_sequencer_native::ingress::{Limits, Sends, answer, read_all};
 
 const LIMITS: Limits = Limits { body: 4096, batch: 4, gzip: 1024, answer: 100_000 };
 const SEEDS: [&str; 3] = [
@@ -42,6 +43,20 @@ impl Chance {
         }
         bytes
     }
+}
+
+fn read(request: &[u8], limits: &Limits) -> Option<Sends> {
+    read_all(&[request], limits).pop()?
+}
+
+#[test]
+fn each_call_gets_its_own_hash() {
+    let requests = [SEEDS[1], "GET / HTTP/1.1\r\n\r\n", SEEDS[0]];
+    let read = read_all(&requests.map(str::as_bytes), &LIMITS);
+    assert_eq!(read.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
+    let calls: Vec<_> = read.iter().flatten().flat_map(|sends| &sends.calls).collect();
+    assert_eq!(calls.len(), 3);
+    assert!(calls.iter().all(|call| call.hash == keccak256(&call.raw)));
 }
 
 #[test]

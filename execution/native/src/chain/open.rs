@@ -11,7 +11,7 @@ use revm::{ExecuteEvm, MainBuilder};
 use super::progress::{Progress, Step};
 use super::transact::{self, BEACON_ROOTS, Evm, Executed, HISTORY, surroundings, transact};
 use crate::codec::header::{Header, environment};
-use crate::codec::receipt::Outcome;
+use crate::codec::receipt::{Outcome, Unhashed};
 use crate::codec::transaction::BLOB_GAS;
 use crate::error::{Error, Refusal, Result, reason};
 use crate::recover::Recovered;
@@ -113,27 +113,28 @@ impl OpenBlock {
     pub fn apply(&mut self, transactions: &[Arc<Recovered>], hot: &mut Hot) -> Result<Vec<Answer>> {
         let (mut gas_used, mut blob_gas_used) = (self.gas_used, self.blob_gas_used);
         let gas_limit = self.attributes.gas_limit;
-        let mut answers = Vec::with_capacity(transactions.len());
+        let mut executed = Vec::with_capacity(transactions.len());
+        let mut unhashed = Vec::with_capacity(transactions.len());
         let mut raws = Vec::with_capacity(transactions.len());
         let ((), layer) = self.with_evm(hot, |evm| {
             for recovered in transactions {
                 let transaction = &recovered.transaction;
                 if transaction.kind == 3 {
-                    answers.push(Err(Refusal::new(reason::TYPE_NOT_SUPPORTED, "")));
+                    executed.push(Err(Refusal::new(reason::TYPE_NOT_SUPPORTED, "")));
                     continue;
                 }
-                match transact(evm, recovered, gas_limit - gas_used)? {
-                    Err(refusal) => answers.push(Err(refusal)),
-                    Ok(executed) => {
-                        gas_used += executed.gas_used;
-                        blob_gas_used += BLOB_GAS * transaction.blob_hashes.len() as u64;
-                        raws.push(transaction.raw.clone());
-                        answers.push(Ok(Arc::new(outcome(transaction.kind, executed, gas_used))));
-                    }
-                }
+                executed.push(transact(evm, recovered, gas_limit - gas_used)?.map(|done| {
+                    gas_used += done.gas_used;
+                    blob_gas_used += BLOB_GAS * transaction.blob_hashes.len() as u64;
+                    raws.push(transaction.raw.clone());
+                    unhashed.push(outcome(transaction.kind, done, gas_used));
+                }));
             }
             Ok(())
         })?;
+        let mut outcomes = Unhashed::hash_all(unhashed);
+        let mut answer = |()| Arc::new(outcomes.next().expect("one for each that was executed"));
+        let answers: Vec<Answer> = executed.into_iter().map(|done| done.map(&mut answer)).collect();
         self.gas_used = gas_used;
         self.blob_gas_used = blob_gas_used;
         let outcomes = answers.iter().flatten().cloned().collect();
@@ -272,7 +273,7 @@ impl OpenBlock {
     }
 }
 
-fn outcome(kind: u8, executed: Executed, cumulative_gas_used: u64) -> Outcome {
+fn outcome(kind: u8, executed: Executed, cumulative_gas_used: u64) -> Unhashed {
     let Executed { succeeded, gas_used, contract_address, logs } = executed;
-    Outcome::new(kind, succeeded, gas_used, cumulative_gas_used, contract_address, logs)
+    Unhashed::new(kind, succeeded, gas_used, cumulative_gas_used, contract_address, logs)
 }

@@ -28,7 +28,7 @@ use super::transact::{
 };
 use super::transfers::Transfers;
 use crate::codec::header::{Header, environment};
-use crate::codec::receipt::Outcome;
+use crate::codec::receipt::Unhashed;
 use crate::codec::transaction::Transaction;
 use crate::error::{Error, Refusal, Result, reason};
 use crate::state::{Before, Hot, Layer, Override, Snapshot, StateDb, View};
@@ -151,7 +151,7 @@ struct Sums {
     next_log: u64,
     base_fees: U256,
     raws: Vec<Bytes>,
-    receipts: Vec<Outcome>,
+    receipts: Vec<Unhashed>,
 }
 
 impl Simulated<'_> {
@@ -267,7 +267,7 @@ impl Simulated<'_> {
         sums.gas_used += outcome.gas_used;
         sums.base_fees += price * U256::from(outcome.gas_used);
         let (kind, succeeded, gas_used) = (transaction.kind, outcome.succeeded(), outcome.gas_used);
-        sums.receipts.push(Outcome::new(kind, succeeded, gas_used, sums.gas_used, None, receipt_logs));
+        sums.receipts.push(Unhashed::new(kind, succeeded, gas_used, sums.gas_used, None, receipt_logs));
         sums.raws.push(transaction.raw.clone());
         Ok(SimulatedCall { transaction, outcome, log_indexes, max_gas_used })
     }
@@ -408,9 +408,9 @@ impl Simulated<'_> {
     fn roots(&mut self, header: &mut Header, sums: Sums) -> Result<()> {
         let (mut transactions, mut receipts) = (OrderedTrie::default(), OrderedTrie::default());
         transactions.extend(sums.raws.iter().map(|raw| raw.as_ref()))?;
-        receipts.extend(sums.receipts.iter().map(|outcome| outcome.receipt.as_ref()))?;
+        receipts.extend(sums.receipts.iter().map(|outcome| outcome.fields().receipt.as_ref()))?;
         let mut bloom = Box::new([0; 256]);
-        for receipt in sums.receipts.iter().filter(|receipt| !receipt.logs.is_empty()) {
+        for receipt in sums.receipts.iter().map(Unhashed::fields).filter(|receipt| !receipt.logs.is_empty()) {
             bloom.iter_mut().zip(receipt.bloom()).for_each(|(sum, byte)| *sum |= byte);
         }
         if let Some(trie) = &mut self.trie {

@@ -1,38 +1,42 @@
 //! What every flashblock costs, in one go: the two Merkle trees over its transactions, and its entry in the sequence
 //! log. `sequencer.core.merkle` and `sequencer.core.entries` say what the bytes are; a test holds the two to each other.
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::B256;
 
 use super::rlp;
+use crate::keccak;
 
 const FLASHBLOCK_ENTRY: u8 = 2;
 
 /// When a transaction came in: sequence, milliseconds before the flashblock closed, origin.
 pub type Arrival = (u64, u64, u8);
 
+/// A leaf's or an inner node's content: a byte that tells the two apart, and two words.
+type Content = [u8; 65];
+
 /// The leaves of consecutive positions of a block.
 pub fn leaves(first_position: u32, hashes: &[B256]) -> Vec<B256> {
-    let mut content = [0; 1 + 32 + 32];
-    let mut leaf = |(position, hash): (u32, &B256)| {
+    let contents = (first_position..).zip(hashes).map(|(position, hash)| {
+        let mut content: Content = [0; 65];
         content[29..33].copy_from_slice(&position.to_be_bytes());
         content[33..].copy_from_slice(hash.as_slice());
-        keccak256(content)
-    };
-    (first_position..).zip(hashes).map(&mut leaf).collect()
+        content
+    });
+    keccak::digests(&contents.collect::<Vec<_>>())
 }
 
 /// The level above `below`: a lone node is carried up.
 fn above(below: &[B256]) -> Vec<B256> {
-    let mut content = [1; 1 + 32 + 32];
-    let mut node = |pair: &[B256]| match pair {
-        [left, right] => {
-            content[1..33].copy_from_slice(left.as_slice());
-            content[33..].copy_from_slice(right.as_slice());
-            keccak256(content)
-        }
-        lone => lone[0],
-    };
-    below.chunks(2).map(&mut node).collect()
+    let (pairs, lone) = below.as_chunks::<2>();
+    let contents = pairs.iter().map(|[left, right]| {
+        let mut content: Content = [1; 65];
+        content[1..33].copy_from_slice(left.as_slice());
+        content[33..].copy_from_slice(right.as_slice());
+        content
+    });
+    let mut level = keccak::digests(&contents.collect::<Vec<_>>());
+    level.extend_from_slice(lone);
+    level
 }
 
 /// Every level of the tree, leaves first, root last. Empty without leaves.

@@ -3,6 +3,7 @@
 use alloy_primitives::{Address, B256, Bytes, Log, keccak256};
 
 use super::rlp;
+use crate::keccak;
 
 /// What one executed transaction did, with its receipt made.
 #[derive(Debug)]
@@ -14,9 +15,21 @@ pub struct Outcome {
     pub logs: Vec<Log>,
     pub receipt: Bytes,
     pub hash: B256,
+    bloom_at: usize,
 }
 
 impl Outcome {
+    /// The bloom in the receipt.
+    pub fn bloom(&self) -> &Bloom {
+        self.receipt[self.bloom_at..].first_chunk().expect("where it was put")
+    }
+}
+
+/// An outcome whose receipt has still to be hashed, so that those of many can be hashed together.
+#[derive(Debug)]
+pub struct Unhashed(Outcome);
+
+impl Unhashed {
     pub fn new(
         kind: u8,
         succeeded: bool,
@@ -25,31 +38,42 @@ impl Outcome {
         contract_address: Option<Address>,
         logs: Vec<Log>,
     ) -> Self {
-        let receipt: Bytes = encode(kind, succeeded, cumulative_gas_used, &logs).into();
-        let hash = keccak256(&receipt);
-        Self { succeeded, gas_used, cumulative_gas_used, contract_address, logs, receipt, hash }
+        let (receipt, bloom_at) = encode(kind, succeeded, cumulative_gas_used, &logs);
+        let (receipt, hash) = (receipt.into(), B256::ZERO);
+        Self(Outcome { succeeded, gas_used, cumulative_gas_used, contract_address, logs, receipt, hash, bloom_at })
     }
 
-    pub fn bloom(&self) -> Bloom {
-        bloom_of(&self.logs)
+    /// All but `hash`, which is zero.
+    pub fn fields(&self) -> &Outcome {
+        &self.0
+    }
+
+    /// The outcomes with their hashes.
+    pub fn hash_all(unhashed: Vec<Self>) -> impl Iterator<Item = Outcome> {
+        let hashes = keccak::digests(&unhashed.iter().map(|one| &one.0.receipt[..]).collect::<Vec<_>>());
+        unhashed.into_iter().zip(hashes).map(|(one, hash)| Outcome { hash, ..one.0 })
     }
 }
 
 /// 2048 bits, three set for each address and topic of a log (Yellow Paper, section 4.3.1).
 pub type Bloom = [u8; 256];
 
-fn encode(kind: u8, succeeded: bool, cumulative_gas_used: u64, logs: &[Log]) -> Vec<u8> {
-    let mut body = Vec::with_capacity(300);
+/// The receipt, and where its bloom begins.
+fn encode(kind: u8, succeeded: bool, cumulative_gas_used: u64, logs: &[Log]) -> (Vec<u8>, usize) {
+    let payload = logs_payload(logs);
+    let mut body = Vec::with_capacity(280 + payload.len());
     body.push(if succeeded { 0x01 } else { 0x80 });
     rlp::put_u64(&mut body, cumulative_gas_used);
     rlp::put_bytes(&mut body, &bloom_of(logs));
-    rlp::put_list(&mut body, &logs_payload(logs));
+    let behind_bloom = body.len();
+    rlp::put_list(&mut body, &payload);
     let mut receipt = Vec::with_capacity(body.len() + 5);
     if kind != 0 {
         receipt.push(kind);
     }
     rlp::put_list(&mut receipt, &body);
-    receipt
+    let bloom_at = receipt.len() - body.len() + behind_bloom - size_of::<Bloom>();
+    (receipt, bloom_at)
 }
 
 /// The encoded logs, one after another.

@@ -16,7 +16,9 @@ mod head;
 
 use std::ops::Range;
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::B256;
+
+use crate::keccak;
 
 /// What a request may ask for, from the node's settings.
 #[derive(Debug, Clone, Copy)]
@@ -57,8 +59,18 @@ pub struct Sends {
     pub calls: Vec<Call>,
 }
 
-/// The plain send at the start of `request`, if it is one and whole.
-pub fn read(request: &[u8], limits: &Limits) -> Option<Sends> {
+/// The plain send at the start of each of `requests`, if it is one and whole. All of their transactions are hashed
+/// together.
+pub fn read_all<R: AsRef<[u8]>>(requests: &[R], limits: &Limits) -> Vec<Option<Sends>> {
+    let mut read: Vec<_> = requests.iter().map(|request| unhashed(request.as_ref(), limits)).collect();
+    let mut calls: Vec<&mut Call> = read.iter_mut().flatten().flat_map(|sends| &mut sends.calls).collect();
+    let hashes = keccak::digests(&calls.iter().map(|call| &call.raw[..]).collect::<Vec<_>>());
+    calls.iter_mut().zip(hashes).for_each(|(call, hash)| call.hash = hash);
+    read
+}
+
+/// The same for one request, with zeros for hashes.
+fn unhashed(request: &[u8], limits: &Limits) -> Option<Sends> {
     let head = head::read(request)?;
     let end = head.body_at.checked_add(head.length)?;
     if head.length > limits.body || request.len() < end {
@@ -70,7 +82,7 @@ pub fn read(request: &[u8], limits: &Limits) -> Option<Sends> {
     if answer + LONGEST_ERROR * body.calls.len() > limits.answer || (head.accepts_gzip && answer >= limits.gzip) {
         return None;
     }
-    let calls = body.calls.into_iter().map(|call| Call { hash: keccak256(&call.raw), id: call.id, raw: call.raw });
+    let calls = body.calls.into_iter().map(|call| Call { hash: B256::ZERO, id: call.id, raw: call.raw });
     Some(Sends {
         path: head.path,
         host: head.host,

@@ -24,8 +24,7 @@ impl PySendReader {
 
     /// What each of `requests` begins with: a plain send, or None.
     fn read<'py>(&self, py: Python<'py>, requests: Vec<PyBackedBytes>) -> PyResult<Bound<'py, PyList>> {
-        let read =
-            detached(py, || Ok(requests.iter().map(|request| ingress::read(request, &self.0)).collect::<Vec<_>>()))?;
+        let read = detached(py, || Ok(ingress::read_all(&requests, &self.0)))?;
         let objects = requests.into_iter().zip(read).map(|(request, sends)| {
             let Some(sends) = sends else { return Ok(py.None().into_bound(py)) };
             Ok(Bound::new(py, PySends { request, sends })?.into_any())

@@ -36,7 +36,7 @@ impl PyOutcome {
     }
     #[getter]
     fn logs_bloom<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        bytes(py, &self.0.bloom())
+        bytes(py, self.0.bloom())
     }
     #[getter]
     fn receipt<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
