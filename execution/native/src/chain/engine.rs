@@ -7,6 +7,7 @@
 use std::path::Path as FilePath;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, B256};
 use revm::context::BlockEnv;
@@ -71,6 +72,10 @@ struct Builder {
     trie: Child,
     /// The part of the trie that may leave memory next.
     forgotten: u8,
+    /// Since when there is an open block.
+    begun: Option<Instant>,
+    /// How long the one before was open.
+    lasted: Duration,
 }
 
 /// What the stored trie lacks of that at the committed height.
@@ -237,7 +242,11 @@ impl Engine {
         let fork = spec.fork_at(attributes.timestamp);
         let trie = builder.trie.clone();
         let open = {
-            let progress = Progress::new(trie, view.snapshot.clone(), self.background.is_none());
+            // Blocks of a chain last equally long, or nearly so.
+            let (now, most) = (Instant::now(), builder.lasted * 3 / 4);
+            builder.begun = Some(now);
+            let sealing = self.background.is_none().then(|| now + most);
+            let progress = Progress::new(trie, view.snapshot.clone(), sealing);
             OpenBlock::begin(attributes, fork, spec.chain_id, view, progress, &mut builder.hot)?
         };
         self.show(&open)?;
@@ -277,6 +286,7 @@ impl Engine {
         let open = builder.open.take().ok_or_else(no_block)?;
         let sealed = Arc::new(open.seal(self.spec()?.fee_vault, &mut builder.hot)?);
         builder.trie = sealed.trie.clone();
+        builder.lasted = builder.begun.take().map(|begun| begun.elapsed()).unwrap_or_default();
         self.change(|chain| {
             chain.newest = Head { header: Arc::new(sealed.header.clone()), hash: sealed.hash };
             chain.sealed.push(Arc::clone(&sealed));

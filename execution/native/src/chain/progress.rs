@@ -2,12 +2,14 @@
 //!
 //! Executed steps are laid into an inbox. Once enough has gathered, a worker thread takes the inbox and brings
 //! the state trie and the tries of transactions and receipts up to it; sealing waits for the worker and does the
-//! rest. Waiting for enough keeps it as cheap as doing all at the end: the upper nodes of the trie, which every
-//! change touches, are hashed once for many changes.
+//! rest. Waiting for much keeps it as cheap as doing all at the end: the upper nodes of the trie, which every
+//! change touches, are hashed once for many changes. When sealing is near, the worker takes less at a time, because then
+//! somebody waits for it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use alloy_primitives::map::B256Map;
 use alloy_primitives::{B256, Bytes};
@@ -48,18 +50,18 @@ struct Shared {
 pub struct Progress {
     shared: Arc<Shared>,
     weight: usize,
-    eager: bool,
+    /// When sealing may be near; None without a worker.
+    sealing: Option<Instant>,
 }
 
-/// So many changes are worth a walk through the tries.
-const ENOUGH: usize = 512;
-
-/// Without a worker the tries are kept up in portions of so many changes, so that sealing is not one long job.
+/// The tries are kept up in portions of so many changes, so that sealing is not one long job.
 const A_PORTION: usize = 4096;
+/// When sealing is near so many are worth a walk through the tries, though each costs two or three times as much.
+const A_SMALL_PORTION: usize = 512;
 
 impl Progress {
-    /// On top of the block whose state trie is `parent`; `eager` with a worker of its own.
-    pub fn new(parent: Child, snapshot: Option<Snapshot>, eager: bool) -> Self {
+    /// On top of the block whose state trie is `parent`; with a worker of its own if it is said when `sealing` may be near.
+    pub fn new(parent: Child, snapshot: Option<Snapshot>, sealing: Option<Instant>) -> Self {
         let tries = Tries { state: parent.clone(), ..Tries::default() };
         let shared = Shared {
             snapshot,
@@ -68,18 +70,22 @@ impl Progress {
             inbox: Mutex::default(),
             running: AtomicBool::new(false),
         };
-        Self { shared: Arc::new(shared), weight: 0, eager }
+        Self { shared: Arc::new(shared), weight: 0, sealing }
     }
 
     /// Notes what was executed, and wakes the worker if it is worth it; without one the work is done here.
     pub fn push(&mut self, step: Step) -> Result<()> {
         self.weight += step.layer.weight() + step.outcomes.len();
         lock(&self.shared.inbox)?.push(step);
-        if !self.eager && self.weight >= A_PORTION {
+        let is_near = self.sealing.is_some_and(|sealing| sealing <= Instant::now());
+        if self.weight < if is_near { A_SMALL_PORTION } else { A_PORTION } {
+            return Ok(());
+        }
+        if self.sealing.is_none() {
             self.weight = 0;
             return self.shared.work();
         }
-        if self.eager && self.weight >= ENOUGH && !self.shared.running.swap(true, Ordering::AcqRel) {
+        if !self.shared.running.swap(true, Ordering::AcqRel) {
             self.weight = 0;
             self.wake();
         }
@@ -175,4 +181,42 @@ impl Shared {
 /// A lock that a panic has not left in an unknown state.
 pub fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
     mutex.lock().map_err(|_| Error::Fatal("the engine failed before and is in an unknown state".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use alloy_primitives::{Address, U256};
+
+    use super::*;
+    use crate::codec::receipt::Unhashed;
+    use crate::state::Account;
+
+    /// Some accounts again and again, and some that are new.
+    fn step(number: u64) -> Step {
+        let mut layer = Layer::default();
+        for at in 0..200 {
+            let address = Address::left_padding_from(&(at + at % 2 * 1000 * number).to_be_bytes());
+            layer.accounts.insert(address, Some(Account { balance: U256::from(number + 1), ..Account::default() }));
+            if number == 0 || at % 2 == 1 {
+                layer.created.insert(address);
+            }
+        }
+        let outcome = Unhashed::new(2, true, 21_000, 21_000 * number, None, Vec::new());
+        let outcomes = Unhashed::hash_all(vec![outcome]).map(Arc::new).collect();
+        Step { layer, raws: vec![Bytes::from(number.to_be_bytes())], outcomes }
+    }
+
+    #[test]
+    fn the_tries_are_the_same_however_far_the_seal_is() {
+        let roots = [None, Some(Duration::ZERO), Some(Duration::from_secs(3600))].map(|far| {
+            let mut progress = Progress::new(Child::Empty, None, far.map(|far| Instant::now() + far));
+            (0..64).for_each(|number| progress.push(step(number)).unwrap());
+            let tries = progress.finish().unwrap();
+            (tries.state.root(), tries.transactions.root(), tries.receipts.root())
+        });
+        assert_eq!(roots[0], roots[1]);
+        assert_eq!(roots[0], roots[2]);
+    }
 }
