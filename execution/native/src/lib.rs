@@ -17,13 +17,14 @@ pub mod signer;
 pub mod state;
 pub mod trie;
 
+mod allocator;
 mod python;
 
 use pyo3::prelude::*;
 
 /// A trie is a million small pieces that come and go on several threads.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 /// Pages of 4 KiB for the whole process. The allocator asks for pages of 2 MiB where it may, gives memory that is free
 /// for a moment back, and gets it again cleared: a fifth of a loaded node's time went into clearing.
