@@ -87,7 +87,8 @@ fn body(transactions: &[Arc<Recovered>]) -> Vec<u8> {
 
 fn receipts(outcomes: &[Arc<Outcome>]) -> Vec<u8> {
     let mut first_log = 0u32;
-    packed(outcomes, outcomes.len() * 64, |row, each| {
+    let size = outcomes.iter().map(|each| 33 + each.receipt.len()).sum();
+    packed(outcomes, size, |row, each| {
         let created = if each.contract_address.is_some() { CREATED } else { 0 };
         let no_bloom = if each.logs.is_empty() { NO_BLOOM } else { 0 };
         row.extend(each.gas_used.to_be_bytes());

@@ -25,7 +25,8 @@ impl PyBlockRows {
         transactions: &Bound<'_, PyTuple>,
         outcomes: &Bound<'_, PyTuple>,
     ) -> PyResult<Self> {
-        let transactions = transactions.iter().map(|each| Ok(Arc::clone(&each.cast::<PyTransaction>()?.get().0)));
+        let transactions =
+            transactions.iter().map(|each| Ok(Arc::clone(&each.cast::<PyTransaction>()?.get().recovered)));
         let transactions = transactions.collect::<PyResult<Vec<_>>>()?;
         let outcomes = outcomes.iter().map(|each| Ok(Arc::clone(&each.cast::<PyOutcome>()?.get().0)));
         let outcomes = outcomes.collect::<PyResult<Vec<_>>>()?;

@@ -18,6 +18,9 @@ impl<'py> IntoPyObject<'py> for Int {
         if let Ok(small) = u64::try_from(self.0) {
             return Ok(small.into_pyobject(py)?.into_any());
         }
+        if let Ok(large) = u128::try_from(self.0) {
+            return Ok(large.into_pyobject(py)?.into_any());
+        }
         let bytes = PyBytes::new(py, &self.0.to_be_bytes::<32>());
         py.get_type::<PyInt>().call_method1("from_bytes", (bytes, "big"))
     }

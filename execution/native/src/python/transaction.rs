@@ -19,15 +19,26 @@ use crate::state::fork_of;
 
 /// A recovered transaction; `sequencer.core.transaction.Transaction` says what the attributes mean.
 #[pyclass(frozen, name = "Transaction", module = "rollup_sequencer_native")]
-pub struct PyTransaction(pub Arc<Recovered>);
+pub struct PyTransaction {
+    pub recovered: Arc<Recovered>,
+    /// What is asked for a dozen times on the way of a transaction, and stands in as many tables.
+    hash: Py<PyBytes>,
+    sender: Py<PyBytes>,
+}
 
 static ACCESS_LIST_ENTRY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static AUTHORIZATION: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 const CORE: &str = "sequencer.core.transaction";
 
 impl PyTransaction {
+    fn new(py: Python<'_>, recovered: Arc<Recovered>) -> Self {
+        let hash = bytes(py, recovered.transaction.hash.as_slice()).unbind();
+        let sender = bytes(py, recovered.sender.as_slice()).unbind();
+        Self { recovered, hash, sender }
+    }
+
     fn inner(&self) -> &Transaction {
-        &self.0.transaction
+        &self.recovered.transaction
     }
 }
 
@@ -38,16 +49,16 @@ impl PyTransaction {
         bytes(py, &self.inner().raw)
     }
     #[getter]
-    fn hash<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        bytes(py, self.inner().hash.as_slice())
+    fn hash(&self, py: Python<'_>) -> Py<PyBytes> {
+        self.hash.clone_ref(py)
     }
     #[getter]
     fn signing_hash<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         bytes(py, self.inner().signing_hash.as_slice())
     }
     #[getter]
-    fn sender<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        bytes(py, self.0.sender.as_slice())
+    fn sender(&self, py: Python<'_>) -> Py<PyBytes> {
+        self.sender.clone_ref(py)
     }
     #[getter]
     fn r#type(&self) -> u8 {
@@ -143,7 +154,7 @@ impl PyTransaction {
         hasher.finish()
     }
     fn __repr__(&self) -> String {
-        format!("<Transaction {} from {}>", self.inner().hash, self.0.sender)
+        format!("<Transaction {} from {}>", self.inner().hash, self.recovered.sender)
     }
 }
 
@@ -156,7 +167,7 @@ pub enum Given {
 impl Given {
     pub fn of(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(ours) = object.cast::<PyTransaction>() {
-            return Ok(Self::Ours(Arc::clone(&ours.get().0)));
+            return Ok(Self::Ours(Arc::clone(&ours.get().recovered)));
         }
         let raw = super::convert::owned(&object.getattr("raw")?)?;
         let sender = super::convert::address(object.getattr("sender")?.extract()?)?;
@@ -201,7 +212,7 @@ pub fn recover<'py>(
     let raws = raws.iter().map(|raw| super::convert::owned(&raw)).collect::<PyResult<Vec<_>>>()?;
     let answers = detached(py, || Ok(recover_all(&raws, &rules)))?;
     let objects = answers.into_iter().map(|answer| match answer {
-        Ok(recovered) => Ok(Bound::new(py, PyTransaction(recovered))?.into_any()),
+        Ok(recovered) => Ok(Bound::new(py, PyTransaction::new(py, recovered))?.into_any()),
         Err(refused) => refusal(py, refused),
     });
     PyList::new(py, objects.collect::<PyResult<Vec<_>>>()?)
@@ -212,5 +223,5 @@ pub fn recover<'py>(
 pub fn decode(py: Python<'_>, raw: &[u8]) -> PyResult<PyTransaction> {
     let raw = Bytes::copy_from_slice(raw);
     let recovered = detached(py, || Ok(crate::recover::recover(Transaction::decode(raw)?)?))?;
-    Ok(PyTransaction(Arc::new(recovered)))
+    Ok(PyTransaction::new(py, Arc::new(recovered)))
 }
