@@ -52,8 +52,8 @@ class MempoolConfig:
     """Dropped transactions whose reason is remembered for status queries."""
     refused_count: int = 16_384
     """Refused transactions that are remembered, so that sending one again costs no signature check."""
-    receipt_count: int = 65_536
-    """Included transactions whose arrival is remembered for receipts."""
+    receipt_count: int = 200_000
+    """Included transactions whose arrival is remembered, for receipts and for what is said of their status."""
     journal_size_bytes: int = 16 * _MIB
     """Size of the journal above which it is written anew, once most of it is about transactions that left."""
     bundle_count: int = 256

@@ -300,10 +300,9 @@ class Mempool:
         """These are durable in the log and leave. ``accounts``: the senders' new state, and anyone else's
         whose account changed (``held_addresses`` says who matters)."""
         self.pool.included(taken, accounts)
-        for pooled in taken:
-            transaction_hash = pooled.transaction.hash
-            self._drops.forget(transaction_hash)
-            self._included[transaction_hash] = pooled.arrival
+        for transaction, arrival in taken:
+            self._drops.forget(transaction.hash)
+            self._included[transaction.hash] = arrival
         while len(self._included) > self._config.receipt_count:
             self._included.popitem(last=False)
         self._publish()

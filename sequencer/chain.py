@@ -460,13 +460,16 @@ class ChainRuntime:
 
     def _on_pooled(self, entered: Sequence[PooledTransaction], executable: bool) -> None:
         self._stay_awake()
-        status, times = Status.RECEIVED if executable else Status.QUEUED, self._statuses.transactions
-        for pooled in entered:
-            times.reached(pooled.transaction.hash, status, pooled.arrival.received_ms)
         if executable:
-            self._events.publish(TransactionsPooled(tuple(pooled.transaction for pooled in entered)))
+            self._events.publish(TransactionsPooled(tuple([pooled.transaction for pooled in entered])))
+            return
+        for pooled in entered:
+            self._statuses.transactions.reached(pooled.transaction.hash, Status.QUEUED, pooled.arrival.received_ms)
 
     def _on_dropped(self, pooled: PooledTransaction, reason: Reason) -> None:
+        times = self._statuses.transactions
+        if not times.of(pooled.transaction.hash):  # it never had to wait
+            times.reached(pooled.transaction.hash, Status.RECEIVED, pooled.arrival.received_ms)
         self._waiters.fail(pooled.transaction.hash, Rejected(reason))
 
     def _ease(self) -> int:

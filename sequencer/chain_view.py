@@ -329,9 +329,11 @@ class ChainView:
 
     def transaction_status(self, transaction_hash: Hash32) -> TransactionStatus | None:
         """How far it has come; None if this node never heard of it."""
-        inclusion = self.inclusion(transaction_hash)
+        inclusion, arrival = self.inclusion(transaction_hash), self._pool.arrival(transaction_hash)
         times = self._statuses.times(
-            transaction_hash, (inclusion.block.number, inclusion.position) if inclusion else None
+            transaction_hash,
+            (inclusion.block.number, inclusion.position) if inclusion else None,
+            arrival.received_ms if arrival else None,
         )
         if inclusion:
             posted = self._batch_of(inclusion.block.number) if inclusion.sealed else None

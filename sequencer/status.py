@@ -39,7 +39,8 @@ class Times(Generic[_K]):
 
 
 class StatusBook:
-    """Times of recent transactions, and of recent blocks for what happens to runs of transactions and whole blocks."""
+    """Times of recent blocks, for what happens to runs of transactions and whole blocks, and of recent transactions for
+    what happens to few of them alone: that they had to wait, or were dropped."""
 
     def __init__(self, transactions: int = 200_000, blocks: int = 10_000) -> None:
         self.transactions: Times[Hash32] = Times(transactions)
@@ -55,9 +56,14 @@ class StatusBook:
         if len(self._flashblocks) > self._blocks_kept:
             self._flashblocks.popitem(last=False)
 
-    def times(self, transaction_hash: Hash32, place: tuple[int, int] | None) -> dict[Status, int]:
-        """Everything known about one transaction, which stands at ``place``: block number and position."""
+    def times(
+        self, transaction_hash: Hash32, place: tuple[int, int] | None, received_ms: int | None = None
+    ) -> dict[Status, int]:
+        """Everything known about one transaction, which stands at ``place``: block number and position.
+        ``received_ms`` is its arrival, None once that is forgotten."""
         times = self.transactions.of(transaction_hash)
+        if received_ms is not None:
+            times[Status.RECEIVED] = received_ms
         if place is not None:
             number, position = place
             ends = self._flashblocks.get(number, ())

@@ -36,6 +36,14 @@ def test_times_come_together() -> None:
     assert book.times(H, (8, 0)) == {Status.RECEIVED: 5}
 
 
+def test_the_arrival_is_told_by_whoever_keeps_it() -> None:
+    book = StatusBook()
+    assert book.times(H, None, 5) == {Status.RECEIVED: 5}
+    book.transactions.reached(H, Status.QUEUED, 3)
+    assert book.times(H, None, 5) == {Status.QUEUED: 3, Status.RECEIVED: 5}
+    assert book.times(H, None) == {Status.QUEUED: 3}
+
+
 def test_old_blocks_are_forgotten() -> None:
     book = StatusBook(blocks=2)
     for block in (1, 2, 3):
