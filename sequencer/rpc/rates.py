@@ -17,6 +17,8 @@ class RateLimiter:
 
     def __init__(self, rate: int, burst_s: float, addresses_kept: int = ADDRESSES_KEPT) -> None:
         self._rate = rate
+        self.limits = rate > 0
+        """False while everyone may ask for as much as they like."""
         self._capacity = rate * burst_s
         self._addresses_kept = addresses_kept
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
@@ -29,7 +31,7 @@ class RateLimiter:
 
         A cost beyond the whole bucket is let through once the bucket is full, and leaves it in debt.
         """
-        if not self._rate:
+        if not self.limits:
             return 0.0
         key = _network(address)
         tokens, seen_s = self._buckets.pop(key, (self._capacity, now_s))

@@ -113,15 +113,17 @@ class SendTurn:
 
     def _affords(self, connection: "FastPost", dispatcher: Dispatcher, sends: PlainSends, now_s: float) -> bool:
         """There is room, and the client's rate allows it. Whom to refuse is left to the connection."""
+        rates = self._paths.rates
         if self._in_admission + len(sends) > self._paths.config.send_limit:
             return False
-        return not self._paths.rates.take(connection.client(sends), dispatcher.cost_of(sends), now_s)
+        return not rates.limits or not rates.take(connection.client(sends), dispatcher.cost_of(sends), now_s)
 
     def _caller(self, sends: PlainSends) -> "_Caller | None":
         """Who asks for what; None for who may not. The same few ask all day."""
         key = sends.caller
-        if key in self._callers:
-            return self._callers[key]
+        known = self._callers.get(key)
+        if known is not None or key in self._callers:
+            return known
         paths = self._paths
         dispatcher = paths.dispatchers.get(sends.path)
         allowed = dispatcher is not None and paths.access.host_allowed(sends.host)
