@@ -163,8 +163,7 @@ def _header(next_sequence: int) -> bytes:
 
 
 def _record(pooled: PooledTransaction) -> bytes:
-    arrival = pooled.arrival
-    body = _BODY.pack(arrival.sequence, arrival.received_ms, arrival.origin) + pooled.transaction.raw
+    body = _BODY.pack(*pooled.arrival) + pooled.transaction.raw
     return _FRAME.pack(len(body), crc32(body)) + body
 
 

@@ -48,6 +48,7 @@ class Pool:
 
     def __init__(self, config: MempoolConfig) -> None:
         self._config = config
+        self._share = config.sender_guaranteed_count
         self._senders: dict[Address, SenderQueue] = {}
         self._by_hash: dict[Hash32, PooledTransaction] = {}
         self._held_count = 0
@@ -193,9 +194,11 @@ class Pool:
             self._next_sequence = max(self._next_sequence, sequence + 1)
             self._newest_ms = max(self._newest_ms, received_ms)
             return Arrival(sequence, received_ms, origin)
-        self._newest_ms = max(self._newest_ms, received_ms)
-        self._next_sequence += 1
-        return Arrival(self._next_sequence - 1, self._newest_ms, origin)
+        if received_ms > self._newest_ms:
+            self._newest_ms = received_ms
+        number = self._next_sequence
+        self._next_sequence = number + 1
+        return Arrival(number, self._newest_ms, origin)
 
     def stage(self, taken: Sequence[PooledTransaction]) -> None:
         """These were executed in the open block, in this order. Others' are left alone."""
@@ -436,33 +439,37 @@ class Pool:
 
     def _settle(self, queue: SenderQueue) -> None:
         """Bring counts and indexes up to date after a change of ``queue``, and forget it when it is empty."""
-        config = self._config
-        if len(queue.queued) > queue.counted_queued:
-            surplus = max(
-                len(queue.queued) - config.sender_queued_count,
-                self._queued_count - queue.counted_queued + len(queue.queued) - config.queued_count,
-            )
-            for pooled in list(_last_first(queue.queued, max(surplus, 0))):
-                self._remove(queue, pooled, Reason.ACCOUNT_LIMIT)
-        held, queued = queue.held_count, len(queue.queued)
-        share, counted = config.sender_guaranteed_count, queue.counted_held
+        if len(queue.queued) != queue.counted_queued:
+            self._settle_queued(queue)
+        executable = queue.executable
+        held, counted, share = len(queue.staged) + len(executable), queue.counted_held, self._share
         if held != counted:
             if held > share or counted > share:
                 self._large_holders.move(queue, _above(counted, share), _above(held, share))
             self._held_count += held - counted
             queue.counted_held = held
-        if queued != queue.counted_queued:
-            self._queued_holders.move(queue, _above(queue.counted_queued, 0), _above(queued, 0))
-            self._queued_count += queued - queue.counted_queued
-            queue.counted_queued = queued
-        is_payer = queue.executable and held <= share
-        fee_cap_wei = queue.least_fee_cap_wei() if is_payer else NOT_RANKED
+        fee_cap_wei = queue.least_fee_cap_wei() if executable and held <= share else NOT_RANKED
         if fee_cap_wei != queue.ranked_fee_wei:
             self._payers.move(queue, queue.ranked_fee_wei, fee_cap_wei)
             queue.ranked_fee_wei = fee_cap_wei
         self.ready.update(queue)
-        if not held and not queued:
+        if not held and not queue.queued:
             del self._senders[queue.address]
+
+    def _settle_queued(self, queue: SenderQueue) -> None:
+        """The part of ``_settle`` about transactions that wait: no more of them than the limits allow."""
+        config, counted = self._config, queue.counted_queued
+        if len(queue.queued) > counted:
+            surplus = max(
+                len(queue.queued) - config.sender_queued_count,
+                self._queued_count - counted + len(queue.queued) - config.queued_count,
+            )
+            for pooled in list(_last_first(queue.queued, max(surplus, 0))):
+                self._remove(queue, pooled, Reason.ACCOUNT_LIMIT)
+        queued = len(queue.queued)
+        self._queued_holders.move(queue, _above(counted, 0), _above(queued, 0))
+        self._queued_count += queued - counted
+        queue.counted_queued = queued
 
 
 def _above(count: int, floor: int) -> int:

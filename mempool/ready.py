@@ -67,7 +67,9 @@ class ReadyQueue:
         """The same sender's next transaction, if it pays the base fee."""
         transaction = taken.transaction
         queue = self._senders.get(transaction.sender)
-        follower = queue.executable.get(transaction.nonce + 1) if queue else None
+        if queue is None or len(queue.executable) < 2:  # at most itself
+            return None
+        follower = queue.executable.get(transaction.nonce + 1)
         if follower is None or follower.transaction.max_fee_per_gas < self._base_fee_wei:
             return None
         return follower
@@ -94,12 +96,12 @@ class ReadyQueue:
 
     def update(self, queue: SenderQueue) -> None:
         """The sender's next transaction may have changed."""
-        head = queue.head()
+        head = queue.executable.get(queue.next_nonce)
         if head is None:
             queue.listed = queue.parked = _NONE
             return
         sequence = head.arrival.sequence
-        if sequence in (queue.listed, queue.parked):
+        if sequence == queue.listed or sequence == queue.parked:
             return
         fee_cap_wei = head.transaction.max_fee_per_gas
         if fee_cap_wei < self._base_fee_wei:

@@ -118,7 +118,7 @@ class SenderQueue:
         """What the executable transactions offer per gas, the least of them."""
         if len(self.executable) == 1:
             return self.executable[self.next_nonce].transaction.max_fee_per_gas
-        return min(pooled.transaction.max_fee_per_gas for pooled in self.executable.values())
+        return min([pooled.transaction.max_fee_per_gas for pooled in self.executable.values()])
 
     def demote_overdraft(self) -> None:
         """Queue the last executable transactions until the balance covers the rest."""

@@ -86,6 +86,7 @@ class BlockDraft:
     size_bytes: int = 0
     """Raw transactions of the block, those included that wait for their flashblock to close."""
     _taken: list[PooledTransaction] = field(default_factory=list)
+    _raws: list[bytes] = field(default_factory=list)
     _outcomes: list[Outcome] = field(default_factory=list)
     _size_bytes: int = 0
     _opened_ms: int = 0
@@ -146,9 +147,11 @@ class BlockDraft:
         """Transactions that were executed on top of everything before, in order."""
         if not self._taken:
             self._opened_ms = now_ms
+        raws = [transaction.raw for transaction, _ in taken]
         self._taken.extend(taken)
+        self._raws.extend(raws)
         self._outcomes.extend(outcomes)
-        size_bytes = sum(len(pooled.transaction.raw) for pooled in taken)
+        size_bytes = sum(map(len, raws))
         self._size_bytes += size_bytes
         self.size_bytes += size_bytes
         if outcomes:
@@ -165,7 +168,7 @@ class BlockDraft:
     def close(self, now_ms: int) -> ClosedFlashblock:
         """Cut a flashblock from everything added since the last one."""
         timestamp_ms = max(now_ms, self.last_timestamp_ms)
-        taken, outcomes = tuple(self._taken), tuple(self._outcomes)
+        taken, raws, outcomes = tuple(self._taken), tuple(self._raws), tuple(self._outcomes)
         hashes = [transaction.hash for transaction, _ in taken]
         outcome_hashes = tuple([outcome.outcome_hash for outcome in outcomes])
         order_root, outcomes_root = self.codec.roots(self.position, hashes, outcome_hashes)
@@ -188,9 +191,8 @@ class BlockDraft:
         self.last_timestamp_ms = timestamp_ms
         self.index += 1
         self.position += len(taken)
-        self._taken, self._outcomes, self._size_bytes = [], [], 0
+        self._taken, self._raws, self._outcomes, self._size_bytes = [], [], [], 0
         arrivals = tuple([_arrival_record(arrival, timestamp_ms) for _, arrival in taken])
-        raws = tuple([transaction.raw for transaction, _ in taken])
         return ClosedFlashblock(FlashblockEntry(flashblock, raws, outcome_hashes, arrivals), taken, outcomes)
 
 

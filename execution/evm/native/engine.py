@@ -100,6 +100,10 @@ class NativeEngine(NativeInspection):
     def apply(self, transactions: Sequence[Transaction]) -> list[Outcome | Rejected]:
         block = self._open_block()
         answers: list[Any] = self.ask("apply", list(transactions))
+        if tuple not in map(type, answers):  # none is refused
+            block.transactions += transactions
+            block.outcomes += answers
+            return answers
         for position, (transaction, answer) in enumerate(zip(transactions, answers, strict=True)):
             if type(answer) is tuple:
                 answers[position] = rejected(answer)
