@@ -81,6 +81,11 @@ class Ingress:
 
     def take(self, count: int) -> list[Submission]:
         """The first ``count``, or all there are."""
-        taken = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+        if len(self._waiting) <= count:
+            taken = list(self._waiting)
+            self._waiting.clear()
+            self._size_bytes = 0
+            return taken
+        taken = [self._waiting.popleft() for _ in range(count)]
         self._size_bytes -= sum(len(submission.raw) for submission in taken)
         return taken

@@ -106,6 +106,10 @@ class Pool:
         queue = self._senders.get(address)
         return queue.account if queue else None
 
+    def strangers(self, addresses: Iterable[Address]) -> list[Address]:
+        """Those of them who have nothing in the pool, each once."""
+        return [address for address in dict.fromkeys(addresses) if address not in self._senders]
+
     def next_nonce(self, address: Address, state_nonce: int) -> int:
         """The nonce after the sender's executable transactions, at least ``state_nonce``."""
         queue = self._senders.get(address)

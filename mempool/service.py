@@ -419,11 +419,8 @@ class Mempool:
         """Accounts of the senders that the pool does not hold. Asked again as long as one of the others left
         the pool meanwhile, because its account must not be older than what made it leave."""
         views: dict[Address, AccountView] = {}
-        while missing := [
-            sender
-            for sender in dict.fromkeys([candidate[3] for candidate in candidates])
-            if sender not in views and self.pool.account(sender) is None
-        ]:
+        senders = [candidate[3] for candidate in candidates]
+        while missing := [sender for sender in self.pool.strangers(senders) if sender not in views]:
             views.update(zip(missing, await self._accounts(missing), strict=True))
         return views
 

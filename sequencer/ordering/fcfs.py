@@ -32,8 +32,9 @@ class FirstComeFirstServed(RankedPolicy):
                 chosen, head = head, next(heads, None)
             else:
                 break
-            gas -= chosen.transaction.gas_limit
-            size_bytes -= len(chosen.transaction.raw)
+            transaction = chosen.transaction
+            gas -= transaction.gas_limit
+            size_bytes -= len(transaction.raw)
             if gas < 0 or size_bytes < 0:
                 break
             taken.append(chosen)

@@ -16,7 +16,7 @@ from sequencer.core.flashblock_codec import PythonFlashblockCodec
 from sequencer.core.pipeline import ClosedFlashblock
 from sequencer.core.ports import Budget, FlashblockCodec
 from sequencer.core.receipt import Outcome
-from sequencer.core.transaction import Arrival, PooledTransaction, Transaction
+from sequencer.core.transaction import PooledTransaction, Transaction
 from sequencer.core.types import Address, Hash32
 from sequencer.payload.bundling import Room
 from sequencer.payload.config import PayloadConfig
@@ -192,10 +192,10 @@ class BlockDraft:
         self.index += 1
         self.position += len(taken)
         self._taken, self._raws, self._outcomes, self._size_bytes = [], [], [], 0
-        arrivals = tuple([_arrival_record(arrival, timestamp_ms) for _, arrival in taken])
+        arrivals = tuple(
+            [
+                ArrivalRecord(sequence, max(0, timestamp_ms - received_ms), origin)
+                for _, (sequence, received_ms, origin) in taken
+            ]
+        )
         return ClosedFlashblock(FlashblockEntry(flashblock, raws, outcome_hashes, arrivals), taken, outcomes)
-
-
-def _arrival_record(arrival: Arrival, closed_ms: int) -> ArrivalRecord:
-    age_ms = closed_ms - arrival.received_ms
-    return ArrivalRecord(arrival.sequence, max(0, age_ms), arrival.origin)

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -134,8 +135,8 @@ class SendTurn:
         return found
 
     async def _serve(self, dispatcher: Dispatcher, served: Sequence[_Served]) -> None:
-        raws = [raw for _, sends, _ in served for raw in sends.raws]
-        hashes = [raw_hash for _, sends, _ in served for raw_hash in sends.hashes]
+        raws = list(chain.from_iterable([sends.raws for _, sends, _ in served]))
+        hashes = list(chain.from_iterable([sends.hashes for _, sends, _ in served]))
         self._in_admission += len(raws)
         try:
             refused = await dispatcher.submit_all(raws, hashes)
