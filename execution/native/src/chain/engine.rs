@@ -204,7 +204,7 @@ impl Engine {
     fn complete_trie(&self, snapshot: Snapshot, newest: &Header) -> Result<(Child, Snapshot)> {
         let stored = snapshot.trie_height()?.unwrap_or(newest.number);
         if stored == newest.number {
-            return Ok((Child::of_root(newest.state_root), snapshot));
+            return Ok((snapshot.upper_trie(newest.state_root, self.memory.kept_depth)?, snapshot));
         }
         let damaged = || Error::Fatal(format!("state store: no header of block {stored}, whose trie is stored"));
         let root = stored_head(&snapshot, stored)?.ok_or_else(damaged)?.header.state_root;

@@ -25,12 +25,16 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch as WriteB
 
 use super::account::{Account, take_integer};
 use crate::error::{Error, Result};
-use crate::trie::{Child, Leaf, Owner, Path, Source, branch_of_record, subtrie_of_leaves};
+use crate::trie::{Child, Leaf, Owner, Path, Source, branch_of_record, subtrie_of_leaves, upper_part};
 
 /// Memory for blocks of the tables, in bytes; beyond it the operating system's cache serves.
 const CACHE_BYTES: u64 = 128 << 20;
 /// Of each table's write buffer, in bytes.
 const MEMTABLE_BYTES: u64 = 16 << 20;
+/// How many records of a trie opening reads at most, in a third of a second.
+const RECORDS_READ: usize = 1 << 19;
+/// What the keys of the accounts' trie begin with.
+const ACCOUNTS_TRIE: u8 = 0xfe;
 
 pub struct Tables {
     pub meta: Keyspace,
@@ -236,8 +240,23 @@ impl Snapshot {
     /// The branch at `path` of `owner`'s trie, if there is a record of it.
     pub(super) fn branch(&self, owner: &Owner, path: &Path) -> Result<Option<Child>> {
         let Some(record) = self.row(&self.tables.trie, &trie_key(owner, path))? else { return Ok(None) };
-        let damaged = || Error::Fatal(format!("state store: the trie record at {path:?} is damaged"));
-        branch_of_record(&record).ok_or_else(damaged).map(Some)
+        let branch = branch_of_record(&record).ok_or_else(|| damaged_record(path))?;
+        Ok(Some(Child::read_branch(branch)))
+    }
+
+    /// The accounts' trie with this root, in memory down to `depth`; for a very large one only its first part.
+    pub fn upper_trie(&self, root: B256, depth: usize) -> Result<Child> {
+        let mut records = Vec::new();
+        for guard in self.inner.prefix(&self.tables.trie, [ACCOUNTS_TRIE]).take(RECORDS_READ) {
+            let (key, record) = guard.into_inner()?;
+            let nibbles = &key[1..];
+            // The longer keys are of storage tries whose owners' hashes begin with the same byte.
+            if nibbles.len() <= depth && nibbles.iter().all(|nibble| *nibble < 16) {
+                let path = Path::of_nibbles(nibbles);
+                records.push((path, branch_of_record(&record).ok_or_else(|| damaged_record(&path))?));
+            }
+        }
+        Ok(upper_part(root, records))
     }
 }
 
@@ -253,7 +272,7 @@ impl Source for Snapshot {
 /// The key of a trie record. Nibbles are below 16, so the byte before the path keeps the tries apart.
 pub fn trie_key(owner: &Owner, path: &Path) -> Vec<u8> {
     match owner {
-        None => [&[0xfe], path.nibbles()].concat(),
+        None => [&[ACCOUNTS_TRIE], path.nibbles()].concat(),
         Some(owner) => [owner.as_slice(), &[0xff], path.nibbles()].concat(),
     }
 }
@@ -285,6 +304,10 @@ pub fn slot_of(row: &[u8]) -> Result<(U256, U256)> {
     let value = take_integer(&mut rest).ok_or_else(damaged_row)?;
     let slot = U256::try_from_be_slice(rest).ok_or_else(damaged_row)?;
     Ok((value, slot))
+}
+
+fn damaged_record(path: &Path) -> Error {
+    Error::Fatal(format!("state store: the trie record at {path:?} is damaged"))
 }
 
 fn damaged_row() -> Error {

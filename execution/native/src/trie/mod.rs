@@ -15,11 +15,13 @@ mod path;
 mod persist;
 mod proof;
 mod update;
+mod upper;
 
 pub use encode::account_leaf;
-pub use node::{Child, Leaf};
+pub use node::{Branch, Child, Leaf};
 pub use ordered::{InMemory, OrderedTrie};
 pub use path::Path;
 pub use persist::{Flush, Owner, PARTS, branch_of_record, prune, prune_part, subtrie_of_leaves};
 pub use proof::{Proof, prove};
 pub use update::{AccountChange, Change, Changes, Context, Gone, Source, update};
+pub use upper::upper_part;

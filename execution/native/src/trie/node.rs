@@ -39,6 +39,18 @@ impl Child {
     pub fn branch(branch: Branch) -> Self {
         Self::Node(Arc::new(Node::new(Kind::Branch(Box::new(branch)))))
     }
+
+    /// A branch that was just read from the store.
+    pub fn read_branch(branch: Box<Branch>) -> Self {
+        Self::Node(Arc::new(Node::loaded(Kind::Branch(branch))))
+    }
+
+    /// The same, with what its parent calls it.
+    pub fn stored_branch(branch: Box<Branch>, reference: Reference) -> Self {
+        let node = Node::loaded(Kind::Branch(branch));
+        let _ = node.reference.set(reference);
+        Self::Node(Arc::new(node))
+    }
 }
 
 /// A node, what its parent calls it, and what the store knows of it.

@@ -74,7 +74,7 @@ fn record(branch: &Branch) -> Vec<u8> {
 }
 
 /// The branch that a record describes; None if the record is damaged.
-pub fn branch_of_record(record: &[u8]) -> Option<Child> {
+pub fn branch_of_record(record: &[u8]) -> Option<Box<Branch>> {
     let (&prefix_size, rest) = record.split_first()?;
     let (prefix, rest) = rest.split_at_checked(prefix_size as usize)?;
     if prefix.len() > 64 || prefix.iter().any(|nibble| *nibble > 15) {
@@ -82,7 +82,7 @@ pub fn branch_of_record(record: &[u8]) -> Option<Child> {
     }
     let (kinds, mut rest) = rest.split_at_checked(4)?;
     let kinds = u32::from_le_bytes(kinds.try_into().ok()?);
-    let mut branch = Branch::new(Path::of_nibbles(prefix));
+    let mut branch = Box::new(Branch::new(Path::of_nibbles(prefix)));
     for nibble in 0..16 {
         let kind = kinds >> (2 * nibble) & 3;
         if kind == 0 {
@@ -102,7 +102,7 @@ pub fn branch_of_record(record: &[u8]) -> Option<Child> {
         };
         branch.children[nibble] = Child::Stored { reference, branch: kind == 2 };
     }
-    Some(Child::Node(Arc::new(Node::loaded(Kind::Branch(Box::new(branch))))))
+    Some(branch)
 }
 
 /// The part of a trie at a path of `depth` nibbles, rebuilt from its leaves in ascending order of their keys.
@@ -122,48 +122,55 @@ fn mark_clean(child: &Child) {
 
 /// The same trie with what is stored and deeper than `kept` left to the store, and the storage of all accounts.
 pub fn prune(root: &Child, kept: usize) -> Child {
-    prune_at(root, 0, kept)
+    pruned(root, 0, kept).unwrap_or_else(|| root.clone())
 }
 
 /// The same for one of `PARTS` parts of the trie: those keys that begin with this byte.
 pub fn prune_part(root: &Child, kept: usize, part: u8) -> Child {
-    prune_along(root, 0, kept, &[part >> 4, part & 15])
+    pruned_along(root, 0, kept, &[part >> 4, part & 15]).unwrap_or_else(|| root.clone())
 }
 
 /// Of about equal size, in a large trie.
 pub const PARTS: usize = 256;
 
-fn prune_along(child: &Child, depth: usize, kept: usize, way: &[u8]) -> Child {
-    let Child::Node(node) = child else { return child.clone() };
+/// None if there is nothing to prune.
+fn pruned_along(child: &Child, depth: usize, kept: usize, way: &[u8]) -> Option<Child> {
+    let Child::Node(node) = child else { return None };
     let (Kind::Branch(branch), Some((nibble, way))) = (&node.kind, way.split_first()) else {
-        return prune_at(child, depth, kept);
+        return pruned(child, depth, kept);
     };
     if !branch.prefix.is_empty() {
-        return prune_at(child, depth, kept);
+        return pruned(child, depth, kept);
     }
-    let mut pruned = branch.clone();
-    let below = &mut pruned.children[*nibble as usize];
-    *below = prune_along(below, depth + 1, kept, way);
-    copy(node, Kind::Branch(pruned))
+    let nibble = *nibble as usize;
+    let below = pruned_along(&branch.children[nibble], depth + 1, kept, way)?;
+    let mut branch = branch.clone();
+    branch.children[nibble] = below;
+    Some(copy(node, Kind::Branch(branch)))
 }
 
-fn prune_at(child: &Child, depth: usize, kept: usize) -> Child {
-    let Child::Node(node) = child else { return child.clone() };
+/// None if there is nothing to prune: then nothing is copied, and most of what stays in memory was pruned before.
+fn pruned(child: &Child, depth: usize, kept: usize) -> Option<Child> {
+    let Child::Node(node) = child else { return None };
     if node.is_clean() && depth > kept {
-        return Child::Stored { reference: node.reference(), branch: child.is_branch() };
+        return Some(Child::Stored { reference: node.reference(), branch: child.is_branch() });
     }
-    let kind = match &node.kind {
-        Kind::Leaf(leaf) => Kind::Leaf(Leaf { storage: prune_at(&leaf.storage, kept + 1, kept), ..leaf.clone() }),
+    match &node.kind {
+        Kind::Leaf(leaf) => {
+            let storage = pruned(&leaf.storage, kept + 1, kept)?;
+            Some(copy(node, Kind::Leaf(Leaf { storage, ..leaf.clone() })))
+        }
         Kind::Branch(branch) => {
             let inner = depth + branch.prefix.len() + 1;
-            let mut pruned = Branch::new(branch.prefix);
-            for (left, child) in pruned.children.iter_mut().zip(&branch.children) {
-                *left = prune_at(child, inner, kept);
+            let mut copied: Option<Box<Branch>> = None;
+            for (nibble, child) in branch.children.iter().enumerate() {
+                if let Some(child) = pruned(child, inner, kept) {
+                    copied.get_or_insert_with(|| branch.clone()).children[nibble] = child;
+                }
             }
-            Kind::Branch(Box::new(pruned))
+            copied.map(|branch| copy(node, Kind::Branch(branch)))
         }
-    };
-    copy(node, kind)
+    }
 }
 
 /// The same node with less of it in memory.
