@@ -14,6 +14,9 @@
 //! The trie's records are those of block "trie", which is at most the height: they are written once for many blocks,
 //! because most blocks change the upper ones anew. Whoever opens the store makes up for the blocks between.
 //!
+//! How a table is laid out is decided when it is made, and stays with it: small blocks for what is looked up row by row,
+//! whose indices and filters stay in memory, some 4 bytes a row. Stores that are older keep what they have.
+//!
 //! The state of an older block N is the oldest history row above N, else the current row: one table is both the
 //! change set and its index. All rows of a commit are written in one batch with the height, or not at all.
 
@@ -21,6 +24,7 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256};
+use fjall::config::{BlockSizePolicy, PartitioningPolicy, PinningPolicy, RestartIntervalPolicy};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch as WriteBatch, PersistMode, Readable};
 
 use super::account::{Account, take_integer};
@@ -28,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::trie::{Child, Leaf, Owner, Path, Source, branch_of_record, subtrie_of_leaves, upper_part};
 
 /// Memory for blocks of the tables, in bytes; beyond it the operating system's cache serves.
-const CACHE_BYTES: u64 = 128 << 20;
+const CACHE_BYTES: u64 = 64 << 20;
 /// Of each table's write buffer, in bytes.
 const MEMTABLE_BYTES: u64 = 16 << 20;
 /// How many records of a trie opening reads at most, in a third of a second.
@@ -68,18 +72,30 @@ impl Store {
                 fjall::Error::Locked => Error::Fatal("the state store is in use by another process".into()),
                 other => other.into(),
             })?;
-        let table =
-            |name: &str| database.keyspace(name, || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES));
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+        let table = |name: &str| database.keyspace(name, options);
+        // Asked for single rows at random keys, of which there are as many as there is state.
+        let looked_up = |name: &str, block_bytes: u32, rows_apart: u8| {
+            database.keyspace(name, || {
+                options()
+                    .data_block_size_policy(BlockSizePolicy::all(block_bytes))
+                    .data_block_restart_interval_policy(RestartIntervalPolicy::all(rows_apart))
+                    .index_block_pinning_policy(PinningPolicy::all(true))
+                    .index_block_partitioning_policy(PartitioningPolicy::all(false))
+                    .filter_block_pinning_policy(PinningPolicy::all(true))
+                    .filter_block_partitioning_policy(PartitioningPolicy::all(false))
+            })
+        };
         let tables = Tables {
             meta: table("meta")?,
-            accounts: table("accounts")?,
-            slots: table("slots")?,
+            accounts: looked_up("accounts", 1 << 10, 4)?,
+            slots: looked_up("slots", 1 << 10, 4)?,
             codes: table("codes")?,
             account_history: table("account_history")?,
             slot_history: table("slot_history")?,
             changes: table("changes")?,
             headers: table("headers")?,
-            trie: table("trie")?,
+            trie: looked_up("trie", 1 << 11, 1)?,
         };
         Ok(Self { database, tables: Arc::new(tables) })
     }
