@@ -12,7 +12,7 @@ use rollup_sequencer_native::codec::transaction::Transaction;
 use rollup_sequencer_native::recover::{Recovered, with_sender};
 
 const USERS: u64 = 40;
-const NOTHING: Memory = Memory { unwritten: 0, grown: 0, kept_depth: 0 };
+const NOTHING: Memory = Memory { unwritten: 0, grown: 0, kept_depth: 0, accounts: 8 };
 /// Stores its trie every few blocks only, so that unwinds and restarts find it behind.
 const LAZY: Memory = Memory { unwritten: 150, ..NOTHING };
 const STORE: Address = Address::repeat_byte(0xc0);
@@ -140,6 +140,12 @@ impl Drop for Folder {
 #[test]
 fn an_engine_that_forgets_seals_the_same_headers() {
     compare("forgets", NOTHING);
+}
+
+#[test]
+fn an_engine_that_opens_with_the_upper_part_seals_the_same_headers() {
+    compare("keeps-some", Memory { kept_depth: 1, accounts: 16, ..NOTHING });
+    compare("keeps-more", Memory { kept_depth: 3, accounts: 1_000, ..NOTHING });
 }
 
 #[test]

@@ -109,6 +109,11 @@ impl OpenBlock {
         &self.view
     }
 
+    /// The accounts that are not, or were not always, as before the block.
+    pub fn changed(&self) -> impl Iterator<Item = &Address> {
+        self.before.accounts.keys()
+    }
+
     /// Executes in order. Refused transactions leave no trace.
     pub fn apply(&mut self, transactions: &[Arc<Recovered>], hot: &mut Hot) -> Result<Vec<Answer>> {
         let (mut gas_used, mut blob_gas_used) = (self.gas_used, self.blob_gas_used);
@@ -207,9 +212,15 @@ impl OpenBlock {
         let state = evm.finalize();
         let mut database = evm.ctx.journaled_state.database;
         // After an error nothing is kept, so the cache must not know what was done either.
-        let layer = done.map(|done| (done, database.absorb(state, &mut self.before)));
+        let layer = match done {
+            Ok(done) => (done, database.absorb(state, &mut self.before)?),
+            Err(error) => {
+                *hot = database.hot;
+                return Err(error);
+            }
+        };
         *hot = database.hot;
-        layer
+        Ok(layer)
     }
 
     fn keep(&mut self, layer: Layer, raws: Vec<Bytes>, outcomes: Vec<Arc<Outcome>>) -> Result<()> {

@@ -243,7 +243,7 @@ impl Simulated<'_> {
         transact::system_call(&mut evm, BEACON_ROOTS, header.parent_beacon_block_root)?;
         let state = evm.finalize();
         let mut database = evm.ctx.journaled_state.database;
-        sums.layer.absorb(&database.absorb(state, &mut self.before));
+        sums.layer.absorb(&database.absorb(state, &mut self.before)?);
         self.database = Some(database);
         Ok(())
     }
@@ -379,7 +379,7 @@ impl Simulated<'_> {
             EVMError::Transaction(invalid) => supplied(refusal_of(&invalid).into(), gas_limit),
             error => failure(error),
         })?;
-        sums.layer.absorb(&database.absorb(state, &mut self.before));
+        sums.layer.absorb(&database.absorb(state, &mut self.before)?);
         self.database = Some(database);
         let max_gas_used = result.gas().total_gas_spent().max(result.gas().floor_gas());
         Ok((outcome(result, opcode, stack_size), max_gas_used, transfers))

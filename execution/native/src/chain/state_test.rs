@@ -48,7 +48,7 @@ impl StateTest {
         let mut evm = context.build_mainnet();
         let answer = transact(&mut evm, transaction, self.gas_limit)?;
         let state = evm.finalize();
-        let changed = evm.ctx.journaled_state.database.absorb(state, &mut Before::default());
+        let changed = evm.ctx.journaled_state.database.absorb(state, &mut Before::default())?;
         let (gone, roots) = (std::sync::Mutex::default(), std::sync::Mutex::default());
         let context = Context { source: &InMemory, owner: None, gone: &gone, storage_roots: &roots };
         let trie = update(trie, &changed.changes(), &context)?;

@@ -218,7 +218,7 @@ impl Engine {
         }
         let state = evm.finalize();
         database = evm.ctx.journaled_state.database;
-        database.absorb(state, &mut before);
+        database.absorb(state, &mut before)?;
 
         let mut traces = Vec::with_capacity(wanted.len());
         for (position, recovered) in transactions.iter().enumerate().take(wanted.end) {
@@ -240,7 +240,7 @@ impl Engine {
                 let run = ResultAndState::new(result, state.clone());
                 traces.push(tracer.render(inspector, run, recovered.transaction.gas_limit, &mut database)?);
             }
-            database.absorb(state, &mut before);
+            database.absorb(state, &mut before)?;
         }
         Ok(traces)
     }

@@ -8,6 +8,7 @@ use revm::primitives::hardfork::SpecId;
 use revm::state::{AccountInfo, EvmState};
 
 use super::account::Account;
+use super::known_accounts::KnownAccounts;
 use super::layer::Layer;
 use super::view::View;
 use crate::codec::header::EMPTY_ROOT;
@@ -16,6 +17,8 @@ use crate::error::{Error, Result};
 /// Values read or written lately: a cache above a view, always equal to what the view would say.
 #[derive(Debug, Default)]
 pub struct Hot {
+    /// Never has an account that `accounts` has.
+    known: KnownAccounts,
     accounts: AddressMap<Option<Account>>,
     slots: HashMap<(Address, U256), U256>,
     codes: B256Map<Bytecode>,
@@ -25,22 +28,47 @@ pub struct Hot {
 const HOT: usize = 1 << 17;
 
 impl Hot {
+    /// Knows so many accounts without code and storage besides. Only then it forgets by itself.
+    pub fn knowing(accounts: usize) -> Self {
+        Self { known: KnownAccounts::with_room(accounts), ..Self::default() }
+    }
+
+    /// Takes an account in that nobody asked for yet, if there is a place for it.
+    pub fn learn(&mut self, address: &Address, account: &Account) {
+        self.known.put(address, Some(account));
+    }
+
     /// Starts over when full: what is in use comes back soon, and no bookkeeping slows a hit.
     pub fn limit(&mut self) {
         if self.accounts.len() > HOT || self.slots.len() > HOT || self.codes.len() > HOT >> 6 {
-            *self = Self::default();
+            self.forget([]);
         }
+    }
+
+    /// Keeps nothing but accounts other than these.
+    pub fn forget<'a>(&mut self, accounts: impl IntoIterator<Item = &'a Address>) {
+        let mut known = std::mem::take(&mut self.known);
+        accounts.into_iter().for_each(|address| known.forget(address));
+        *self = Self { known, ..Self::default() };
     }
 
     /// Takes over the storage roots that sealing a block found.
     pub fn set_storage_root(&mut self, address: &Address, root: B256) {
-        if let Some(Some(account)) = self.accounts.get_mut(address) {
-            account.storage_root = root;
+        if let Some(Some(account)) = self.account(address) {
+            self.set_account(*address, Some(Account { storage_root: root, ..account }));
         }
     }
 
     pub fn set_account(&mut self, address: Address, account: Option<Account>) {
-        self.accounts.insert(address, account);
+        if self.known.put(&address, account.as_ref()) {
+            self.accounts.remove(&address);
+        } else {
+            self.accounts.insert(address, account);
+        }
+    }
+
+    fn account(&self, address: &Address) -> Option<Option<Account>> {
+        self.known.get(address).map(Some).or_else(|| self.accounts.get(address).copied())
     }
 }
 
@@ -89,11 +117,11 @@ impl StateDb {
     }
 
     pub fn account(&mut self, address: &Address) -> Result<Option<Account>> {
-        if let Some(account) = self.hot.accounts.get(address) {
-            return Ok(*account);
+        if let Some(account) = self.hot.account(address) {
+            return Ok(account);
         }
         let account = self.view.account(address)?;
-        self.hot.accounts.insert(*address, account);
+        self.hot.set_account(*address, account);
         Ok(account)
     }
 
@@ -133,7 +161,7 @@ impl StateDb {
         if with.state.is_some() {
             account.storage_root = EMPTY_ROOT;
         }
-        self.hot.accounts.insert(address, Some(account));
+        self.hot.set_account(address, Some(account));
         if let Some(state) = with.state {
             self.hot.slots.retain(|(owner, _), _| *owner != address);
             self.hot.slots.extend(state.into_iter().map(|(slot, value)| ((address, slot), value)));
@@ -147,13 +175,14 @@ impl StateDb {
     ///
     /// revm's own notion of what changed is per transaction; several ran here, so values are compared with
     /// what this database said when they were first read.
-    pub fn absorb(&mut self, state: EvmState, before: &mut Before) -> Layer {
+    /// After an error the cache is of no use.
+    pub fn absorb(&mut self, state: EvmState, before: &mut Before) -> Result<Layer> {
         let mut layer = Layer::default();
         for (address, account) in state {
             if !account.is_touched() {
                 continue;
             }
-            let old = self.hot.accounts.get(&address).copied().flatten();
+            let old = self.account(&address)?;
             let lives = !account.is_selfdestructed_locally() && !account.info.is_empty();
             let new = lives.then(|| Account {
                 nonce: account.info.nonce - u64::from(self.guarded.contains(&address)),
@@ -187,10 +216,10 @@ impl StateDb {
                 layer.created.insert(address);
             }
             before.accounts.entry(address).or_insert(old);
-            self.hot.accounts.insert(address, new);
+            self.hot.set_account(address, new);
             layer.accounts.insert(address, new);
         }
-        layer
+        Ok(layer)
     }
 }
 

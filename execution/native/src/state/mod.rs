@@ -3,6 +3,7 @@
 mod account;
 mod commit;
 mod database;
+mod known_accounts;
 mod layer;
 mod older;
 mod store;

@@ -190,6 +190,15 @@ impl Snapshot {
         }
     }
 
+    /// Shows accounts, the same ones every time if there are more than `at_most`.
+    pub fn each_account(&self, at_most: usize, mut show: impl FnMut(Address, Account)) -> Result<()> {
+        for guard in self.inner.iter(&self.tables.accounts).take(at_most) {
+            let (address, account) = account_of(&guard.value()?)?;
+            show(address, account);
+        }
+        Ok(())
+    }
+
     pub fn slot(&self, key: &[u8; 64]) -> Result<U256> {
         Ok(self.slot_row(key)?.map_or(U256::ZERO, |(value, _)| value))
     }
