@@ -13,6 +13,7 @@ from typing import Any
 PARTS = {
     "latency": "bench.load.latency",
     "throughput": "bench.load.throughput",
+    "growth": "bench.load.growth",
     "native": "bench.micro.native",
     "reads": "bench.load.rpc_reads",
     "mixed": "bench.load.mixed",

@@ -81,16 +81,16 @@ def _ticks(pid: int) -> int:
 
 
 @contextmanager
-def node(engine: str, *flags: str, core: int | None = SERVER_CORE) -> Iterator[Server]:
-    """``sequencer devnet`` with its default settings."""
-    with tempfile.TemporaryDirectory() as folder:
+def node(engine: str, *flags: str, core: int | None = SERVER_CORE, folder: Path | None = None) -> Iterator[Server]:
+    """``sequencer devnet`` with its default settings; on the chain in ``folder``, if given."""
+    with tempfile.TemporaryDirectory() as temporary:
         command = [sys.executable, "-m", "sequencer", "devnet", "--json", "--port", "0", "--metrics-port", "0"]
-        command += ["--data-dir", str(Path(folder) / "node"), "--engine", engine, *flags]
-        log = (Path(folder) / "log").open("wb")
+        command += ["--data-dir", str(folder or Path(temporary) / "node"), "--engine", engine, *flags]
+        log = (Path(temporary) / "log").open("wb")
         with log, _pinned(command, core, stderr=log) as process:
             line = process.stdout.readline() if process.stdout else b""
             if not line:
-                raise RuntimeError((Path(folder) / "log").read_text()[-2000:])
+                raise RuntimeError((Path(temporary) / "log").read_text()[-2000:])
             urls = json.loads(line)
             yield Server(f"node ({engine})", urls["rpcUrl"], process.pid, urls["metricsUrl"])
 

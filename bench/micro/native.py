@@ -70,9 +70,9 @@ def measure(what: str, rounds: int) -> dict[str, Any]:
     with open_chain(int(what)) as chain:
         chain.reopen()
         parts: dict[str, Callable[[], Figures]] = {
+            "block_of_one": lambda: runs.singles(chain),
             "execution": lambda: runs.execution(chain, rounds),
             "blocks": lambda: runs.blocks(chain, rounds * BLOCKS),
-            "block_of_one": lambda: runs.singles(chain),
             "memory": lambda: runs.memory(chain),
             "root_of_2000_changes": lambda: runs.roots(chain, rounds),
             "cold_read": lambda: runs.cold_reads(chain, rounds),

@@ -122,9 +122,9 @@ def singles(chain: Chain) -> Figures:
 def roots(chain: Chain, rounds: int) -> Figures:
     """The root alone: 1,000 transfers change 2,000 accounts in one call of ``apply``, and sealing does the rest.
 
-    Cold: the engine was just opened, so that every node of the trie comes from the store (the pages of its files are
-    in the operating system's cache). Warm: the blocks before have left what they touched in the engine's memory, but
-    half of the accounts were never touched before.
+    Cold: the engine was just opened, so that what is below the upper levels, which opening reads, comes from the store
+    (the pages of its files are in the operating system's cache). Warm: the blocks before have left what they touched
+    in the engine's memory, but half of the accounts were never touched before.
     """
     figures: Figures = {"cold_ms": [], "warm_ms": []}
     for _ in range(rounds):
