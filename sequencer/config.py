@@ -44,9 +44,9 @@ class NodeConfig:
     engine: Literal["auto", "native", "reference"] = "auto"
     """Execution engine; auto takes the native one where it is installed."""
     read_workers: int = field(default=2, metadata={"minimum": 1, "maximum": 64})
-    """How many reads may execute code at once, such as eth_call and eth_estimateGas: threads of the native engine, traces
-    among them; processes of the reference engine, and as many again for traces. Sends are soonest where there is one
-    processor more."""
+    """How many reads may execute code at once, such as eth_call and eth_estimateGas: threads of the native engine,
+    traces among them; processes of the reference engine, and as many again for traces. Sends are soonest where there
+    is one processor more."""
     idle_poll_ms: int = field(default=0, metadata={"minimum": 0, "maximum": 60_000})
     """How long after a transaction up to two processors are kept awake: waking them takes a single transaction longer
     than most of its way. 250 suits a machine of the node's own. It takes time from nobody, but what is left of them

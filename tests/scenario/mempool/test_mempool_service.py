@@ -455,3 +455,24 @@ async def test_what_is_refused_at_once_leaves_no_trace() -> None:
         assert not node.submit_now(signed())
         assert (node.pool.counts(), node.events) == ((0, 0), [])
         assert {sample: node.sample(sample) for sample in counters} == counters
+
+
+async def test_after_a_batch_of_several_the_next_one_gathers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mempool.service._GATHER_S", 3600)
+    async with running() as node:
+        await asyncio.gather(*[node.pool.submit(signed(key=key)) for key in range(1, 9)])
+        waiting = asyncio.ensure_future(node.pool.submit(signed(key=9)))
+        await at_rest()
+        assert not waiting.done()
+        assert not node.submit_now(signed(key=10))
+    with pytest.raises(Rejected):
+        await waiting
+
+
+async def test_many_are_not_kept_waiting_for_more_nor_are_few_after_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mempool.service._GATHER_S", 3600)
+    async with running() as node:
+        await asyncio.gather(*[node.pool.submit(signed(key=key)) for key in range(1, 8)])
+        await asyncio.gather(*[node.pool.submit(signed(key=key)) for key in range(8, 16)])
+        await asyncio.gather(*[node.pool.submit(signed(key=key)) for key in range(16, 80)])
+        assert node.pool.counts() == (79, 0)
