@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Final
 
+import structlog
+
 from sequencer.core.errors import SequencerError
 from sequencer.core.flashblock import UNSIGNED, Flashblock, SignedFlashblock
 from sequencer.core.types import Hash32
@@ -18,6 +20,8 @@ from sequencer.rpc import jsonrpc
 from sequencer.rpc.chain import ServedChain
 from sequencer.rpc.errors import Errors, RpcError
 from sequencer.rpc.methods.eth_send import promised_receipt, timed_out
+
+_log = structlog.get_logger()
 
 _SIGNATURE: Final = b'"signature":"0x'
 _UNSIGNED: Final = _SIGNATURE + UNSIGNED.hex().encode()
@@ -108,7 +112,11 @@ class AwaitedSend:
             self._end(*self._failure(error))
 
     def _response(self, value: Preconfirmed) -> tuple[bytes, int]:
-        response = jsonrpc.success_encoded(self._id, promised_receipt(value))
+        """Never raises: whoever makes promises goes on to the next one."""
+        try:
+            response = jsonrpc.success_encoded(self._id, promised_receipt(value))
+        except Exception as error:  # noqa: BLE001 - a defect must cost this answer, not the chain
+            return self._failure(error)
         if len(response) > self._chain.config.response_limit_bytes:
             return self._failure(RpcError(Errors.RESPONSE_TOO_LARGE))
         return response, 0
@@ -124,4 +132,7 @@ class AwaitedSend:
         if self._timer is not None:
             self._timer.cancel()
         self._chain.backend.forget(self._transaction_hash, self)
-        self._finish(response, code)
+        try:
+            self._finish(response, code)
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("a promise could not be handed to its sender")

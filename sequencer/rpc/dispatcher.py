@@ -147,7 +147,11 @@ class Dispatcher:
         awaited = AwaitedSend(
             self._chain, sends.id, sends.hashes[0], respond, spawn, lambda error: self._explain(error, SEND_SYNC)
         )
-        if awaited.begin(sends.raws[0]):
+        try:
+            begun = awaited.begin(sends.raws[0])
+        except Exception:  # noqa: BLE001 - the general way meets it again, and explains it
+            begun = False
+        if begun:
             return awaited
         gate.leave()
         return None

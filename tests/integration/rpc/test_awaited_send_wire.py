@@ -209,3 +209,27 @@ async def test_the_rate_weighs_it_as_the_general_way_does() -> None:
         (await both.caller()).resolve(both.promised)
         answers = await asking
     assert [answer.split(b" ", 2)[1] for answer in answers] == [b"200", b"429"]
+
+
+async def test_a_defect_costs_its_answer_and_nothing_else(
+    served: tuple[Served, Address, Address], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, short, _ = served
+    asking = asyncio.create_task(exchange(short, [both.request()]))
+    caller = await both.caller()
+    with monkeypatch.context() as broken:
+        broken.setattr("sequencer.rpc.awaited_send.promised_receipt", None)
+        caller.expect(both.expected)
+        assert not caller.confirm(both.signed)
+        caller.resolve(both.promised)
+    (answer,) = await asking
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == -32603
+
+
+async def test_what_cannot_be_admitted_at_once_is_met_again_on_the_general_way(
+    served: tuple[Served, Address, Address], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, short, general = served
+    monkeypatch.setattr(both.backend, "submit_awaited", None)
+    assert await exchange(short, [both.request()]) == await exchange(general, [both.request()])
+    assert both.answered(0) == 1
