@@ -1,7 +1,7 @@
 """Whether reads starve sends: how long a send takes while fifty callers never stop executing.
 
 Transactions are offered at a fixed rate, whatever becomes of those before, and each is timed from when it was due. The
-node has both cores, and shares them with the client. The calls burn 10 million gas each.
+node has both cores and one read worker, and shares them with the client. The calls burn 10 million gas each.
 """
 
 import asyncio
@@ -18,11 +18,12 @@ from bench.load.work import FEE_WEI, senders
 CALLERS = 50
 SENDING = 64
 """Connections that send."""
+ONE_READ_WORKER = {"SEQUENCER_NODE__READ_WORKERS": "1"}
 
 
 def measure(engine: str, per_second: int, seconds: int, callers: int) -> dict[str, float]:
     """Latencies of ``eth_sendRawTransaction`` in milliseconds, and what the callers got meanwhile."""
-    with server.node(engine, "--gas-limit", "1000000000", core=None) as node:
+    with server.node(engine, "--gas-limit", "1000000000", core=None, settings=ONE_READ_WORKER) as node:
         contract, wallets = deploy(node), senders(node)
         sends = [
             wallets[serial % len(wallets)].sign(to=serial.to_bytes(20, "big"), value=1, max_fee_per_gas=FEE_WEI)

@@ -8,16 +8,18 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 SERVER_CORE = 0
 CLIENT_CORE = 1
 CLIENTS = Path(__file__).parents[2] / "tests" / "clients"
 CHAIN_ID = 421701
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 KEYS = tuple(
     bytes.fromhex(key)
     for key in (
@@ -81,10 +83,29 @@ def _ticks(pid: int) -> int:
 
 
 @contextmanager
-def node(engine: str, *flags: str, core: int | None = SERVER_CORE, folder: Path | None = None) -> Iterator[Server]:
-    """``sequencer devnet`` with its default settings; on the chain in ``folder``, if given."""
+def node(
+    engine: str,
+    *flags: str,
+    core: int | None = SERVER_CORE,
+    folder: Path | None = None,
+    settings: Mapping[str, str] = NO_SETTINGS,
+) -> Iterator[Server]:
+    """``sequencer devnet`` with its default settings but for ``settings``, environment variables; on the chain in
+    ``folder``, if given."""
     with tempfile.TemporaryDirectory() as temporary:
-        command = [sys.executable, "-m", "sequencer", "devnet", "--json", "--port", "0", "--metrics-port", "0"]
+        command = [
+            "env",
+            *(f"{name}={value}" for name, value in settings.items()),
+            sys.executable,
+            "-m",
+            "sequencer",
+            "devnet",
+            "--json",
+            "--port",
+            "0",
+            "--metrics-port",
+            "0",
+        ]
         command += ["--data-dir", str(folder or Path(temporary) / "node"), "--engine", engine, *flags]
         log = (Path(temporary) / "log").open("wb")
         with log, _pinned(command, core, stderr=log) as process:
