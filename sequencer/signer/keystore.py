@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from eth_keyfile.exceptions import EthKeyfileNotImplementedError as UnknownToKeyfile
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
 from sequencer.core import secp256k1
@@ -36,7 +37,7 @@ def decrypt(path: Path, password: str) -> bytes:
     try:
         key = bytes(decode_keyfile_json(json.loads(text), password.encode()))
         secp256k1.address_of_private_key(key)
-    except (ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, UnknownToKeyfile) as error:
         wrong_password = "MAC" in str(error)
         reason = "the password is wrong" if wrong_password else "is not a version 3 keystore of a secp256k1 key"
         raise ConfigError("signer.keystore", str(path), reason) from None

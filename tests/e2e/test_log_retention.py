@@ -45,6 +45,7 @@ def test_final_segments_are_dropped_and_the_node_starts_from_the_rest(
 
 
 def wait_until_dropped(node: Devnet, folder: Path, name: str) -> None:
+    """Asks the folder again and again: a segment that another process deletes has no event here."""
     deadline = time.monotonic() + PATIENCE_S
     while name in (found := segments(folder)) or len(found) > 3:
         assert time.monotonic() < deadline, (found, node.logs()[-3000:])

@@ -112,10 +112,7 @@ class _Watched(Corrections):
     ) -> ComputationAPI:
         if message.is_create:  # its frame is told of below, where its end is
             return super().apply_message(state, message, transaction_context, parent_computation)
-        watcher = _enter(state, message, parent_computation)
-        computation = super().apply_message(state, message, transaction_context, parent_computation)
-        watcher.leave(_end(computation))
-        return computation
+        return _told(super().apply_message, state, message, transaction_context, parent_computation)
 
     @classmethod
     def apply_create_message(
@@ -126,10 +123,7 @@ class _Watched(Corrections):
         parent_computation: ComputationAPI | None = None,
     ) -> ComputationAPI:
         cls.check_init_code(message)
-        watcher = _enter(state, message, parent_computation)
-        computation = super().apply_create_message(state, message, transaction_context, parent_computation)
-        watcher.leave(_end(computation))
-        return computation
+        return _told(super().apply_create_message, state, message, transaction_context, parent_computation)
 
     @classmethod
     def collided(
@@ -174,6 +168,20 @@ _TOO_DEEP: Final = "max call depth exceeded"
 _TOO_POOR: Final = "insufficient balance for transfer"
 _NONCE_SPENT: Final = "nonce uint64 overflow"
 _TAKEN: Final = "contract address collision"
+
+
+def _told(
+    run: Callable[..., ComputationAPI],
+    state: StateAPI,
+    message: MessageAPI,
+    transaction_context: TransactionContextAPI,
+    caller: ComputationAPI | None,
+) -> ComputationAPI:
+    """What ``run`` does with the message, as a frame of its own."""
+    watcher = _enter(state, message, caller)
+    computation = run(state, message, transaction_context, caller)
+    watcher.leave(_end(computation))
+    return computation
 
 
 def _enter(state: StateAPI, message: MessageAPI, caller: ComputationAPI | None) -> Watcher:
