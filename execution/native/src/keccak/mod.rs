@@ -12,6 +12,7 @@ use alloy_primitives::utils::keccak256_uncached;
 /// Messages hashed together.
 pub const LANES: usize = 8;
 /// Bytes that are absorbed by one permutation.
+#[cfg(target_arch = "x86_64")]
 const RATE: usize = 136;
 
 /// This machine hashes eight messages at once.
