@@ -5,6 +5,9 @@ first that the log holds the entries durably records them in the guard and signs
 the signature nobody has to be woken. The second publishes, in the same order; between the two is room for
 ``APPENDS_WAITING`` appends, and when it is full the first stage waits, and the builder for it. The order of duties of
 each flashblock never varies: check, append, wait until it is durable, record, sign, publish.
+
+Beside them the guard's file is made durable. Nobody is published later for it: the signer itself syncs what it signed
+before ahead of anything more, so at most one append is signed and not yet durable there.
 """
 
 import asyncio
@@ -109,6 +112,9 @@ class PromiseService:
         self._idle = asyncio.Event()
         self._idle.set()
         self._durable: asyncio.Queue[_Appended] = asyncio.Queue(APPENDS_WAITING)
+        self._unsettled = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
 
     @property
     def idle(self) -> bool:
@@ -120,9 +126,10 @@ class PromiseService:
         await self._idle.wait()
 
     async def drain(self) -> None:
-        """Until everything handed in is published."""
+        """Until everything handed in is published, and durable in the guard's file too."""
         await self._idle.wait()
         await self._durable.join()
+        await self._settled.wait()
 
     async def opened(self, attributes: PayloadAttributes) -> None:
         """A block begins. Its entry waits for the first flashblock or the seal, to share their sync."""
@@ -157,6 +164,7 @@ class PromiseService:
         async with asyncio.TaskGroup() as stages:
             stages.create_task(self._watched(self._append_forever()), name="append")
             stages.create_task(self._watched(self._promise_forever()), name="promise")
+            stages.create_task(self._settle_forever(), name="settle")
 
     async def _watched(self, stage: Coroutine[object, object, None]) -> None:
         try:
@@ -215,7 +223,17 @@ class PromiseService:
         self._metrics.append_seconds.observe(appended.took_s)
         self._metrics.signing_seconds.inc(appended.signing.cpu_s)
         if appended.signing.signed:
+            self._settled.clear()
+            self._unsettled.set()
+
+    async def _settle_forever(self) -> None:
+        """Make the guard's file durable after what was published, once for all that was meanwhile."""
+        while True:
+            await self._unsettled.wait()
+            self._unsettled.clear()
             await asyncio.get_running_loop().run_in_executor(self._settling_thread, self._settle)
+            if not self._unsettled.is_set():
+                self._settled.set()
 
     async def _pass_on(self, appended: _Appended, signed: Sequence[SignedFlashblock]) -> None:
         """Publish what is signed, and hand sealed blocks on, in order."""
