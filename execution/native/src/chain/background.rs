@@ -1,5 +1,5 @@
 //! Threads of low priority, for what must not slow down whoever leads a chain: an engine that follows it, the closing of
-//! batches, and reads that execute code.
+//! batches, commits, and reads that execute code.
 //!
 //! Python's threads cannot be given a low priority: one that holds Python's lock while it is kept waiting for the
 //! processor keeps everyone waiting. These never hold it.
@@ -46,12 +46,25 @@ impl Background {
     }
 }
 
-/// What `work` gives, done on the process's thread for batches.
-pub fn behind<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    static THREAD: LazyLock<Option<ThreadPool>> = LazyLock::new(|| threads("batches", 1, PRESSED_NICE).ok());
-    match &*THREAD {
-        Some(thread) => thread.install(work),
-        None => work(),
+/// The process's thread for batches.
+pub static BATCHES: Behind = Behind::new(|| threads("batches", 1, PRESSED_NICE).ok());
+/// The process's thread for commits of blocks that the next one is built upon already.
+pub static COMMITS: Behind = Behind::new(|| threads("commits", 1, PRESSED_NICE).ok());
+
+/// A thread that is started with its first job.
+pub struct Behind(LazyLock<Option<ThreadPool>>);
+
+impl Behind {
+    const fn new(start: fn() -> Option<ThreadPool>) -> Self {
+        Self(LazyLock::new(start))
+    }
+
+    /// What `work` gives, done on the thread.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &*self.0 {
+            Some(thread) => thread.install(work),
+            None => work(),
+        }
     }
 }
 
@@ -92,10 +105,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_and_batches_give_way_and_nobody_else_does() {
+    fn reads_batches_and_commits_give_way_and_nobody_else_does() {
         let before = getpriority_process(None);
         assert_eq!(Readers::new(1).run(|| getpriority_process(None)), Ok(15));
-        assert_eq!(behind(|| getpriority_process(None)), Ok(5));
+        assert_eq!(BATCHES.run(|| getpriority_process(None)), Ok(5));
+        assert_eq!(COMMITS.run(|| getpriority_process(None)), Ok(5));
         assert_eq!(getpriority_process(None), before);
     }
 

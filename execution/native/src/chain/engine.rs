@@ -13,7 +13,7 @@ use alloy_primitives::{Address, B256};
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 
-use super::background::Background;
+use super::background::{Background, COMMITS};
 use super::genesis::{self, GenesisAccount};
 use super::open::{Answer, OpenBlock};
 use super::progress::{Progress, lock};
@@ -21,7 +21,7 @@ use crate::codec::header::Header;
 use crate::error::{Error, Result};
 use crate::recover::Recovered;
 use crate::state::{
-    Codes, Hot, Sealed, Snapshot, Store, StoredGenesis, TrieRows, View, rows_at, write_blocks, write_genesis,
+    Codes, Diff, Hot, Sealed, Snapshot, Store, StoredGenesis, TrieRows, View, rows_at, write_blocks, write_genesis,
     write_genesis_header, write_trie, write_unwind,
 };
 use crate::trie::{Child, Flush, Gone, PARTS, prune_part};
@@ -162,6 +162,14 @@ impl Engine {
         match &self.background {
             Some(thread) => thread.run(|| work(self)),
             None => work(self),
+        }
+    }
+
+    /// Commits on a thread that makes way for whoever builds the next block.
+    pub fn commit_behind(&self, number: u64) -> Result<()> {
+        match &self.background {
+            Some(thread) => thread.run(|| self.commit(number)),
+            None => COMMITS.run(|| self.commit(number)),
         }
     }
 
@@ -320,21 +328,24 @@ impl Engine {
             }
             Ok(chain.sealed.iter().filter(|block| block.header.number <= number).cloned().collect())
         })?;
-        let Some(newest) = blocks.last() else { return Ok(()) };
-        for block in &blocks {
+        let blocks: Vec<(Arc<Sealed>, Diff)> =
+            blocks.into_iter().map(|block| (Arc::clone(&block), Diff::of(&block))).collect();
+        let Some((newest, _)) = blocks.last() else { return Ok(()) };
+        for (block, diff) in &blocks {
             unwritten.gone.extend_from_slice(&block.gone);
-            unwritten.changes += block.diff.accounts.len() + block.diff.slots.len();
+            unwritten.changes += diff.changes();
         }
         let due = unwritten.changes > self.memory.unwritten;
         let rows = due.then(|| self.trie_rows(&newest.trie, &mut unwritten));
         write_blocks(&self.store, &blocks, rows)?;
         let (snapshot, trie) = (self.store.snapshot(), newest.trie.clone());
-        self.change(|chain| {
+        // What was there before is large: it goes only after the lock, which the builder takes for each step.
+        let _before = self.change(|chain| {
             chain.committed = number;
-            chain.snapshot = snapshot;
-            chain.trie = trie;
             chain.sealed.retain(|block| block.header.number > number);
-        })
+            (std::mem::replace(&mut chain.snapshot, snapshot), std::mem::replace(&mut chain.trie, trie))
+        })?;
+        Ok(())
     }
 
     /// What brings the stored trie to `trie`, that of the height, which counts as stored from then on.

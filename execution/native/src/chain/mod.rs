@@ -25,7 +25,7 @@ mod transact;
 mod transfers;
 
 pub use access_list::AccessListOutcome;
-pub use background::{Readers, behind};
+pub use background::{BATCHES, Readers};
 pub use block_override::BlockOverride;
 pub use call::{CallOutcome, CallRequest};
 pub use engine::{Attributes, Engine, Memory, SealedBlock, Spec};

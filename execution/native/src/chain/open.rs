@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use alloy_primitives::map::B256Map;
 use alloy_primitives::{Address, B256, Bytes};
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
@@ -15,9 +16,7 @@ use crate::codec::receipt::{Outcome, Unhashed};
 use crate::codec::transaction::BLOB_GAS;
 use crate::error::{Error, Refusal, Result, reason};
 use crate::recover::Recovered;
-use crate::state::{
-    Account, AccountDiff, Before, Diff, Hot, Layer, Sealed, SlotDiff, StateDb, View, stack, store_slot_key,
-};
+use crate::state::{Account, Before, Hot, Layer, Sealed, StateDb, View, stack};
 
 /// Every input of a block that is not a transaction.
 #[derive(Debug, Clone)]
@@ -178,7 +177,7 @@ impl OpenBlock {
                 *sum |= byte;
             }
         }
-        let diff = self.diff(&mut layer, &tries.storage_roots, hot);
+        take_over(&tries.storage_roots, &mut layer, hot);
         let attributes = self.attributes;
         let header = Header {
             parent_hash: attributes.parent_hash,
@@ -200,7 +199,7 @@ impl OpenBlock {
         };
         let encoded = header.encode();
         let hash = alloy_primitives::keccak256(&encoded);
-        Ok(Sealed { header, hash, encoded, layer, diff, trie: tries.state, gone: tries.gone })
+        Ok(Sealed { header, hash, encoded, layer, before: self.before, trie: tries.state, gone: tries.gone })
     }
 
     /// Runs `work` in an EVM on the block's state; what it changed comes back as a layer.
@@ -258,29 +257,19 @@ impl OpenBlock {
         layers.for_each(|layer| whole.absorb(layer));
         whole
     }
+}
 
-    /// Old and new under the keys of the store. The accounts of `layer` and `hot` take over their storage roots.
-    fn diff(&self, layer: &mut Layer, storage_roots: &alloy_primitives::map::B256Map<B256>, hot: &mut Hot) -> Diff {
-        let mut diff = Diff { accounts: Vec::with_capacity(layer.accounts.len()), ..Diff::default() };
-        for (address, new) in &mut layer.accounts {
-            let key = alloy_primitives::keccak256(address);
-            if let (Some(account), Some(root)) = (new.as_mut(), storage_roots.get(&key)) {
-                account.storage_root = *root;
-                hot.set_storage_root(address, *root);
-            }
-            let old = self.before.accounts.get(address).copied().flatten();
-            if old != *new {
-                diff.accounts.push(AccountDiff { key, address: *address, old, new: *new });
-            }
-            for (slot, new) in layer.slots.get(address).into_iter().flatten() {
-                let old = self.before.slots.get(&(*address, *slot)).copied().unwrap_or_default();
-                if old != *new {
-                    diff.slots.push(SlotDiff { key: store_slot_key(&key, slot), slot: *slot, old, new: *new });
-                }
-            }
+/// Gives the accounts of `layer` and `hot` the storage roots that the tries found, by hashed address.
+fn take_over(storage_roots: &B256Map<B256>, layer: &mut Layer, hot: &mut Hot) {
+    if storage_roots.is_empty() {
+        return;
+    }
+    for address in layer.slots.keys() {
+        let Some(Some(account)) = layer.accounts.get_mut(address) else { continue };
+        if let Some(root) = storage_roots.get(&alloy_primitives::keccak256(address)) {
+            account.storage_root = *root;
+            hot.set_storage_root(address, *root);
         }
-        diff.codes = layer.codes.iter().map(|(hash, code)| (*hash, code.original_bytes())).collect();
-        diff
     }
 }
 

@@ -184,7 +184,7 @@ impl PyEngine {
     }
 
     fn commit(&self, py: Python<'_>, number: u64) -> PyResult<()> {
-        detached(py, || self.engine()?.drive(|engine| engine.commit(number)))
+        detached(py, || self.engine()?.commit_behind(number))
     }
 
     fn unwind(&self, py: Python<'_>, to: u64) -> PyResult<()> {

@@ -22,7 +22,7 @@ use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
-use crate::chain::behind;
+use crate::chain::BATCHES;
 use crate::error::{Error, Result};
 
 create_exception!(rollup_sequencer_native, Refused, PyException, "The request is at fault: (reason, detail).");
@@ -61,7 +61,7 @@ fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// `detached` on a thread of low priority, for batches, which users do not wait for.
 fn detached_behind<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
-    detached(py, || behind(work))
+    detached(py, || BATCHES.run(work))
 }
 
 /// Registers everything in the module.

@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use revm::bytecode::Bytecode;
 
 use super::account::Account;
-use super::commit::Diff;
+use super::database::Before;
 use super::layer::{Layer, slot_key};
 use super::store::Snapshot;
 use crate::codec::header::Header;
@@ -21,7 +21,8 @@ pub struct Sealed {
     pub hash: B256,
     pub encoded: Vec<u8>,
     pub layer: Layer,
-    pub diff: Diff,
+    /// What the block found where it left something else.
+    pub before: Before,
     /// The state's trie after the block.
     pub trie: Child,
     pub gone: Gone,
