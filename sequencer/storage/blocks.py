@@ -6,7 +6,7 @@ place where another transaction stands, so what an index says is compared with t
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from typing import Final
 
@@ -42,18 +42,26 @@ class BlockStore:
 
     # ------------------------------------------------------------------------------------------ writing
 
-    async def put(self, block: Block, flashblocks: Sequence[SignedFlashblock]) -> None:
+    async def put(
+        self,
+        block: Block,
+        flashblocks: Sequence[SignedFlashblock],
+        pause: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         """Store the block after the head, and make it the head. May be tried again after ``Temporary``.
 
+        The rows are written in portions of at most ``INDEX_CHUNK`` transactions, with a ``pause`` between two, in which
+        the event loop has at least one turn for others.
         Raises ``Fatal`` if the block does not follow the head.
         """
         header = block.header
+        pause = pause or _turn
         self._check_follows(header)
         number = header.number
         rows = await asyncio.to_thread(block_rows, block)
         body, receipts = rows.body, rows.receipts
         self._storage.write({table.by_number(table.BODY, number): body})
-        await asyncio.sleep(0)
+        await pause()
         self._storage.write(
             {
                 table.by_number(table.HEADER, number): header.encoded,
@@ -65,7 +73,7 @@ class BlockStore:
                 table.by_hash(table.NUMBER_OF_HASH, header.hash): table.u64(number),
             }
         )
-        await self._write_index(rows)
+        await self._write_index(rows, pause)
         self._storage.write({table.HEAD: table.u64(number) + header.hash})
         stored = StoredBlock(header, Packed(body), Packed(receipts))
         self._headers.put(number, header)
@@ -73,9 +81,9 @@ class BlockStore:
         self._blocks.put(number, block)
         self._head, self._head_known = header.ref, True
 
-    async def _write_index(self, rows: BlockRows) -> None:
+    async def _write_index(self, rows: BlockRows, pause: Callable[[], Awaitable[None]]) -> None:
         for start in count(0, INDEX_CHUNK):
-            await asyncio.sleep(0)
+            await pause()
             chunk = rows.index(start, INDEX_CHUNK)
             if not chunk:
                 return
@@ -202,3 +210,7 @@ class BlockStore:
     def _holds(self, number: int) -> bool:
         head = self.head()
         return head is not None and 0 <= number <= head.number
+
+
+async def _turn() -> None:
+    await asyncio.sleep(0)

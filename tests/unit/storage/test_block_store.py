@@ -96,6 +96,22 @@ async def test_a_crash_before_the_head_row_leaves_the_block_before_and_a_retry_w
     assert max(storage.sizes) <= 256
 
 
+async def test_a_block_is_stored_in_portions_with_pauses_and_seen_after_the_last() -> None:
+    blocks = chain(2, count=600)
+    storage = CrashingStorage()
+    store = BlockStore(storage)
+    await store.put(blocks[0], [])
+    begun, pauses = len(storage.sizes), []
+
+    async def pause() -> None:
+        pauses.append(len(storage.sizes) - begun)
+        assert store.head() == blocks[0].header.ref
+
+    await store.put(blocks[1], [], pause)
+    assert pauses == [1, 2, 3, 4, 5], "one before each portion but the first"
+    assert store.head() == blocks[1].header.ref
+
+
 async def test_a_left_over_of_another_block_is_overwritten_and_its_index_ignored() -> None:
     genesis = chain(1)[0]
     lost = block(1, genesis.header.hash, count=3, salt=1)
