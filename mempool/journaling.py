@@ -2,7 +2,8 @@
 
 A transaction is answered once it is written, so whatever a user was told was accepted survives ``kill -9``.
 Building does not wait for it. Who waits for a pre-confirmation is told nothing before the sequence log has the
-transaction, so it is written here only if that takes long, or if something is to be told before (``flush``).
+transaction, so it is written here only if that takes long, or if something is to be told before (``flush``). A signed
+receipt of arrival is a promise that survives a loss of power too: who signs one asks for ``persist`` first.
 """
 
 import asyncio
@@ -57,6 +58,10 @@ class JournalWriter:
         self._timer_runs = False
         self._flushing: list[asyncio.Future[None]] = []
         """Who waits until all that was added so far is written."""
+        self._persisting: list[asyncio.Future[None]] = []
+        """Who waits until it is synced too."""
+        self._anew = False
+        """Somebody was refused a promise because of what became of the file."""
         self._ended = False
         self._work = asyncio.Event()
         self._copying: asyncio.Task[bool] | None = None
@@ -87,14 +92,23 @@ class JournalWriter:
     async def flush(self) -> None:
         """Write now what has no hurry, and return once all that was added before is written. As with any answer, a
         disk that refuses is no reason not to return."""
+        if not self._ended:
+            await self._all_of_it(self._flushing)
+
+    async def persist(self) -> None:
+        """Return once all that was added before survives a loss of power, as far as it still waits. Raises
+        ``Temporary`` if it may not: nothing may be promised then."""
         if self._ended:
-            return
+            raise Temporary("mempool journal: closed")
+        await self._all_of_it(self._persisting)
+
+    async def _all_of_it(self, awaited: list[asyncio.Future[None]]) -> None:
         self._waiting += [(pooled, None) for pooled in (*self._older, *self._unhurried) if self._waits(pooled)]
         self._older, self._unhurried = [], []
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._flushing.append(written)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        awaited.append(done)
         self._work.set()
-        await written
+        await done
 
     def _hurry(self) -> None:
         waiting = [(pooled, None) for pooled in self._older if self._waits(pooled)]
@@ -113,42 +127,69 @@ class JournalWriter:
                 while True:
                     await self._work.wait()
                     self._work.clear()
-                    while self._waiting or self._flushing:
-                        await self._write()
+                    if self._waiting or self._flushing or self._persisting:
+                        await self._write()  # what comes meanwhile sets the event again
                     await self._keep_small(tasks)
         finally:
             waiting, unhurried = self._waiting, [*self._older, *self._unhurried]
             self._waiting, self._older, self._unhurried = [], [], []
-            await asyncio.to_thread(self._finish, [*(pooled for pooled, _ in waiting), *unhurried])
+            left = [*(pooled for pooled, _ in waiting), *unhurried]
+            error = await asyncio.to_thread(self._record, left, bool(self._persisting))
             self._ended = True
-            _answer(waiting, self._flushing)
+            self._answer(waiting, self._flushing, self._persisting, error)
 
     async def _write(self) -> None:
         batch, self._waiting = self._waiting, []
         flushing, self._flushing = self._flushing, []
+        persisting, self._persisting = self._persisting, []
         try:
-            await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._journal.append, [pooled for pooled, _ in batch]
+            error = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._record, [pooled for pooled, _ in batch], bool(persisting)
             )
-        except Temporary as error:
-            self._failed(error)
         except asyncio.CancelledError:
             # The thread may not have begun. Writing twice does no harm: what is known is not admitted again.
             self._waiting = [*batch, *self._waiting]
             self._flushing = [*flushing, *self._flushing]
+            self._persisting = [*persisting, *self._persisting]
             raise
-        _answer(batch, flushing)
+        self._answer(batch, flushing, persisting, error)
+        self._anew = self._anew or (bool(persisting) and self._journal.doubtful)
 
-    def _finish(self, left: list[PooledTransaction]) -> None:
+    def _record(self, accepted: list[PooledTransaction], durably: bool) -> Temporary | None:
+        """In a thread: what went wrong, if anything did."""
         try:
-            self._journal.append(left)
+            self._journal.append(accepted)
+            if durably:
+                self._journal.sync()
         except Temporary as error:
+            return error
+        return None
+
+    def _answer(
+        self,
+        batch: list[_Awaited],
+        flushing: list[asyncio.Future[None]],
+        persisting: list[asyncio.Future[None]],
+        error: Temporary | None,
+    ) -> None:
+        """A disk that refuses is no reason to refuse a transaction, but one to sign nothing about it."""
+        if error is not None:
             self._failed(error)
+        for pooled, submission in batch:
+            if submission is not None:
+                submission.answer(pooled)
+        for done in (*flushing, *(persisting if error is None else ())):
+            if not done.done():
+                done.set_result(None)
+        for done in persisting:
+            if not done.done():
+                done.set_exception(Temporary(str(error)))
 
     async def _keep_small(self, tasks: asyncio.TaskGroup) -> None:
         """Begin or finish writing the file anew."""
         if self._copying is None:
-            if self._journal.size_bytes > max(self._limit_bytes, _GROWTH * self._live_bytes()):
+            if self._anew or self._journal.size_bytes > max(self._limit_bytes, _GROWTH * self._live_bytes()):
+                self._anew = False
                 self._journal.begin_copy()
                 self._copying = tasks.create_task(self._copy(self._contents()))
         elif self._copying.done():
@@ -173,12 +214,3 @@ class JournalWriter:
         """The transactions are in the pool all the same; a crash now would lose them."""
         self._metrics.journal_errors.inc()
         _log.error("mempool journal cannot be written", error=str(error))
-
-
-def _answer(batch: list[_Awaited], flushing: list[asyncio.Future[None]]) -> None:
-    for pooled, submission in batch:
-        if submission is not None:
-            submission.answer(pooled)
-    for written in flushing:
-        if not written.done():
-            written.set_result(None)

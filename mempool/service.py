@@ -218,6 +218,12 @@ class Mempool:
         if self._journal is not None:
             await self._journal.flush()
 
+    async def persist_journal(self) -> None:
+        """Return once everything that is in the pool survives a loss of power: what is signed about it may leave then.
+        Raises ``Temporary``."""
+        if self._journal is not None:
+            await self._journal.persist()
+
     def stop_accepting(self, why: str) -> None:
         """Refuse everything from now on; what was handed in before is still admitted."""
         self._refusal = why or "stopped"

@@ -80,12 +80,13 @@ class OrderingDesk:
         }
 
     async def received(self, transaction_hash: Hash32) -> dict[str, Any] | None:
-        """A signed receipt; None for a transaction that is not executable and was not included lately."""
+        """A signed receipt; None for a transaction that is not executable and was not included lately. Raises
+        ``Temporary`` if the disk refuses to keep what would be signed."""
         arrival = self._pool.arrival(transaction_hash)
         if arrival is None:
             return None
         if self._pool.get(transaction_hash) is not None:
-            await self._pool.flush_journal()  # a crash must not let what was signed arrive anew, and later
+            await self._pool.persist_journal()  # nothing that happens may let what was signed arrive anew, and later
         receipt = Received(transaction_hash, arrival.sequence, arrival.received_ms)
         signature = await asyncio.get_running_loop().run_in_executor(self._threads, self._sign, receipt)
         signed = SignedReceived(receipt, self._address, signature)

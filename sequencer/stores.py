@@ -126,7 +126,7 @@ async def open_stores(
             meta=meta,
             layer=layer,
             guard=guard,
-            journal=Journal(data_dir / "mempool.journal"),
+            journal=Journal(data_dir / "mempool.journal", OS_FILES),
             verifying_engine=verifying_engine,
             halt_file=data_dir / "halted",
             evidence_folder=data_dir / "evidence",

@@ -102,6 +102,9 @@ class SimulatedDisk:
         if len(inode.content) < size:
             inode.content.extend(bytes(size - len(inode.content)))
 
+    def truncate(self, fd: int, size: int) -> None:
+        del self._open[fd].content[size:]
+
     def fdatasync(self, fd: int) -> None:
         inode = self._open[fd]
         self.syncs += 1
@@ -109,6 +112,7 @@ class SimulatedDisk:
             inode.dirty.clear()
             raise _error(errno.EIO)
         self._persist(inode, inode.dirty, len(inode.content))
+        del inode.synced[len(inode.content) :]
 
     def rename(self, old: Path, new: Path) -> None:
         self._names[new] = self._names.pop(old)
@@ -141,6 +145,7 @@ class SimulatedDisk:
             survivors = {sector for sector in sorted(inode.dirty) if random.random() < 0.5}
             size = random.choice([len(inode.synced), len(inode.content)])
             self._persist(inode, survivors, size)
+            del inode.synced[size:]
             inode.content = bytearray(inode.synced)
             inode.dirty.clear()
         self._names = names

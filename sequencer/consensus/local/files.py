@@ -90,6 +90,9 @@ class OsFiles:
     def fallocate(self, fd: int, size: int) -> None:
         os.posix_fallocate(fd, 0, size)
 
+    def truncate(self, fd: int, size: int) -> None:
+        os.ftruncate(fd, size)
+
     def fdatasync(self, fd: int) -> None:
         os.fdatasync(fd)
 

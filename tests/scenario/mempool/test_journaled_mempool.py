@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,14 +15,18 @@ from prometheus_client import CollectorRegistry
 from mempool import journaling
 from mempool.bundles import ORIGIN_BUNDLE, BundleTerms
 from mempool.config import MempoolConfig
+from mempool.ingress import Submission
 from mempool.journal import Journal
+from mempool.journaling import JournalWriter
 from mempool.metrics import MempoolMetrics
 from mempool.service import Mempool
-from sequencer.core.errors import Reason, Rejected
+from sequencer.consensus.local.files import OS_FILES
+from sequencer.core.errors import Reason, Rejected, Temporary
 from sequencer.core.keccak import keccak256
-from sequencer.core.transaction import PooledTransaction
+from sequencer.core.transaction import Arrival, PooledTransaction
+from sequencer.core.types import ZERO_HASH
 from tests.scenario.mempool.test_mempool_service import Chain, CountingRecovery
-from tests.unit.mempool.makers import CHAIN_ID, GWEI, RULES, TARGET, account, private_key, sender_of, signed
+from tests.unit.mempool.makers import CHAIN_ID, GWEI, RULES, TARGET, account, private_key, sender_of, signed, transfer
 
 
 class Process:
@@ -33,7 +37,7 @@ class Process:
         self.recovery = CountingRecovery()
         self.registry = CollectorRegistry()
         self.now_ms = 1_000_000
-        self.journal = Journal(path)
+        self.journal = Journal(path, OS_FILES)
         self.pool = Mempool(
             replace(MempoolConfig(), **limits),
             self.recovery,
@@ -182,7 +186,11 @@ async def test_the_rules_of_today_decide_who_comes_back(tmp_path: Path) -> None:
         assert [p.transaction.sender for p in second.ready()] == [sender_of(3)]
 
 
-async def test_the_file_stays_small_while_transactions_come_and_go(tmp_path: Path) -> None:
+async def test_the_file_stays_small_while_transactions_come_and_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("fdatasync", "fsync"):  # how long a disk takes is not what is asked here
+        monkeypatch.setattr(f"os.{name}", lambda _: None)
     async with running(Process(tmp_path / "journal", journal_size_bytes=3_000)) as process:
         kept = await process.pool.submit(signed(9))
         sizes = []
@@ -198,6 +206,41 @@ async def test_the_file_stays_small_while_transactions_come_and_go(tmp_path: Pat
         assert second.ready()[0].transaction.hash == kept.transaction.hash
 
 
+async def test_the_file_stays_small_under_a_load_that_never_pauses(tmp_path: Path) -> None:
+    """Whenever a write returns, the next transaction is there already."""
+    loop, done, sizes = asyncio.get_running_loop(), asyncio.Event(), [0]
+    numbers = iter(range(20_000))
+
+    def another() -> None:
+        arrival = Arrival(next(numbers), 0, 0)
+        writer.add([(PooledTransaction(transaction, arrival), Submission(b"", ZERO_HASH, 0, 0, None))])
+
+    class Busy(Journal):
+        def append(self, accepted: Iterable[PooledTransaction]) -> None:
+            super().append(accepted)
+            sizes.append(self.size_bytes)
+            shrank = sizes[-1] < sizes[-2]
+            loop.call_soon_threadsafe(done.set if shrank or len(sizes) == 20_000 else another)
+
+    transaction = transfer(1, size=100)
+    writer = JournalWriter(
+        Busy(tmp_path / "journal", OS_FILES),
+        contents=list,
+        waits=lambda _: True,
+        live_bytes=lambda: 0,
+        limit_bytes=3_000,
+        metrics=MempoolMetrics(CollectorRegistry()),
+    )
+    await writer.open()
+    running = asyncio.ensure_future(writer.run())
+    another()
+    await done.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await writer.close()
+    assert len(sizes) < 20_000, "written anew in the middle of it"
+
+
 async def test_a_disk_that_refuses_costs_the_journal_and_not_the_transaction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,14 +250,63 @@ async def test_a_disk_that_refuses_costs_the_journal_and_not_the_transaction(
         def full(*_: object) -> int:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("os.write", full)
+        monkeypatch.setattr("os.pwrite", full)
         pooled = await process.pool.submit(signed(2))
         unhurried = await process.pool.submit(signed(3), until_promised=True)
         await process.pool.flush_journal()
-        monkeypatch.undo()
         assert process.pool.is_pending(pooled.transaction.hash)
         assert process.pool.is_pending(unhurried.transaction.hash)
         assert process.registry.get_sample_value("sequencer_mempool_journal_errors_total") == 2
+
+
+async def test_nothing_is_signed_about_what_a_disk_refused_until_it_is_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(Process(tmp_path / "journal")) as process:
+        await process.pool.submit(signed(1))
+        await process.pool.persist_journal()
+
+        def full(*_: object) -> int:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as disk:
+            disk.setattr("os.pwrite", full)
+            await process.pool.submit(signed(2))
+            with pytest.raises(Temporary, match="an earlier write failed"):
+                await process.pool.persist_journal()
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    await process.pool.persist_journal()
+                    break
+                except Temporary:
+                    await asyncio.sleep(0)
+        content = (tmp_path / "journal").read_bytes()
+        assert signed(1) in content
+        assert signed(2) in content
+
+
+async def test_nothing_is_signed_about_a_pool_that_is_closed(tmp_path: Path) -> None:
+    async with running(Process(tmp_path / "journal")) as process:
+        await process.pool.submit(signed(1), until_promised=True)
+        asked = asyncio.ensure_future(process.pool.persist_journal())
+        await asyncio.sleep(0)
+    await asked  # it was written and synced on the way out
+    with pytest.raises(Temporary, match="closed"):
+        await process.pool.persist_journal()
+
+
+async def test_only_what_is_promised_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    syncs = []
+    async with running(Process(tmp_path / "journal")) as process:
+        await process.pool.submit(signed(1))
+        monkeypatch.setattr(process.journal, "sync", lambda: syncs.append(len(syncs)))
+        await process.pool.submit(signed(2))
+        await process.pool.submit(signed(3), until_promised=True)
+        await process.pool.flush_journal()
+        assert not syncs, "a send pays for no sync"
+        await asyncio.gather(*(process.pool.persist_journal() for _ in range(5)))
+        assert len(syncs) == 1, "one for all who ask together"
 
 
 async def test_shutdown_writes_what_still_waits(tmp_path: Path) -> None:

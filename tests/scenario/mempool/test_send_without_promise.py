@@ -13,6 +13,7 @@ from mempool.journal import Journal
 from sequencer.chain import ChainRuntime
 from sequencer.chain_view import ChainView
 from sequencer.config import Settings
+from sequencer.consensus.local.files import OS_FILES
 from sequencer.core.encoding import data
 from sequencer.core.keccak import keccak256
 from sequencer.core.membership import SequencerInfo
@@ -73,7 +74,7 @@ def left_by_a_crash(folder: Path) -> list[bytes]:
     """The transactions that a process which starts now finds."""
     copy = folder / "left"
     copy.write_bytes((folder / "mempool.journal").read_bytes())
-    journal = Journal(copy)
+    journal = Journal(copy, OS_FILES)
     try:
         return [record.raw for record in journal.open().records]
     finally:
