@@ -1,4 +1,5 @@
-"""``eth_createAccessList``: what a call touches, found by running it until the list no longer grows.
+"""``eth_createAccessList``: what the caller listed and what a call touches, found by running it until the list no
+longer grows.
 
 What counts is what an instruction asks for, whether or not the frame it runs in is reverted later: the transaction
 pays for it either way.
@@ -50,7 +51,7 @@ def create(request: CallRequest, around: Surroundings, gas_cap: int) -> tuple[tu
 
 
 def _free_of_charge(request: CallRequest, around: Surroundings, world: World) -> set[bytes]:
-    """Accounts that are warm from the start, and so are listed for their slots only."""
+    """Accounts that are warm from the start, and so are listed for their slots alone."""
     to = request.to
     if to is None:
         to = transition.contract_address(request.sender, world.get_nonce(request.sender))
@@ -61,10 +62,10 @@ def _free_of_charge(request: CallRequest, around: Surroundings, world: World) ->
 def _entries(
     given: tuple[AccessListEntry, ...], touched: dict[bytes, set[int]], free: set[bytes]
 ) -> tuple[AccessListEntry, ...]:
-    """What the caller listed and what was touched, by address and slot."""
+    """What was listed before and what was touched, by address and slot."""
     slots = {address: set(numbers) for address, numbers in touched.items() if numbers or address not in free}
     for entry in given:
-        if entry.address not in free:
+        if entry.storage_keys or entry.address not in free:
             slots.setdefault(entry.address, set()).update(int.from_bytes(key, "big") for key in entry.storage_keys)
     return tuple(
         AccessListEntry(Address(address), tuple(Hash32(slot.to_bytes(32, "big")) for slot in sorted(slots[address])))

@@ -131,6 +131,22 @@ def test_an_access_list_keeps_what_the_caller_listed(chain: Chain) -> None:
     assert listed == sorted([(NOBODY, (3, 4)), (STORE, (7,))])
 
 
+@pytest.mark.parametrize("free", [STORE, User(1).address, IDENTITY], ids=["recipient", "sender", "precompile"])
+def test_slots_that_the_caller_listed_stay_whoever_they_are_of(chain: Chain, free: Address) -> None:
+    """As with geth: an account that is warm from the start is left out only if it has no slots."""
+    given = (AccessListEntry(free, (Hash32(word(5)), Hash32(word(5)))), AccessListEntry(free, (Hash32(word(4)),)))
+    listed, result = access_list(chain, to=STORE, sender=User(1).address, data=words(7, 1), access_list=given)
+    touched = {STORE: {7}}
+    touched.setdefault(free, set()).update((4, 5))
+    assert listed == sorted((address, tuple(sorted(slots))) for address, slots in touched.items())
+    entries = tuple(AccessListEntry(address, tuple(Hash32(word(slot)) for slot in slots)) for address, slots in listed)
+    again, paid = access_list(chain, to=STORE, sender=User(1).address, data=words(7, 1), access_list=entries)
+    assert (again, paid.gas_used) == (listed, result.gas_used)
+    assert access_list(chain, to=NOBODY, sender=User(1).address, access_list=(AccessListEntry(free, ()),))[0] == (
+        [(STORE, ())] if free == STORE else []
+    )
+
+
 def test_signers_of_delegations_are_not_listed(chain: Chain) -> None:
     authority = User(3)
     delegation = decode(User(4).send(FORWARD, kind=4, authorizations=[authority.authorize(STORE, 0)])).authorizations

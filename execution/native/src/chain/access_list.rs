@@ -1,4 +1,5 @@
-//! `eth_createAccessList`: what a call touches, found by running it until the list no longer grows.
+//! `eth_createAccessList`: what the caller listed and what a call touches, found by running it until the list no longer
+//! grows.
 
 use std::time::Instant;
 
@@ -38,7 +39,7 @@ impl Engine {
         loop {
             let inspector = AccessListInspector::new(list.clone());
             let run = caller.inspect(gas_limit, Some(list.clone()), Deadline::new(deadline), inspector)?;
-            let touched = run.inspector.into_access_list();
+            let touched = joined(&list, run.inspector);
             runs += 1;
             if touched == list || runs == RUNS {
                 return Ok(AccessListOutcome { list, outcome: run.outcome });
@@ -46,4 +47,17 @@ impl Engine {
             list = touched;
         }
     }
+}
+
+/// What was touched, with the slots that were listed before of accounts that are warm from the start: those the
+/// inspector leaves out unless they are touched. Without slots, such accounts are not listed.
+fn joined(before: &AccessList, inspector: AccessListInspector) -> AccessList {
+    let free = inspector.excluded();
+    let listed = before.0.iter().filter(|item| free.contains(&item.address) && !item.storage_keys.is_empty());
+    let listed: Vec<_> = listed.cloned().collect();
+    let mut list = inspector.into_access_list();
+    list.0.extend(listed);
+    list.dedup();
+    list.sort();
+    list
 }

@@ -1,4 +1,4 @@
-"""Traces are the same from the native and the reference engine, whatever was executed.
+"""Traces and access lists are the same from the native and the reference engine, whatever was executed.
 
 Random blocks of transactions of every type, with init code of random instructions among them, are executed by both
 and traced by both in every way that there is.
@@ -6,6 +6,7 @@ and traced by both in every way that there is.
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.evm.reference import tracing
+from execution.evm.reference import access_list, tracing
 from execution.evm.reference.calls import Surroundings
 from execution.evm.reference.chain_state import ChainState
 from execution.evm.reference.node_store import NodeStore
@@ -23,9 +24,11 @@ from execution.evm.reference.wire import pack_transaction
 from sequencer.core import transaction
 from sequencer.core.calls import AccountOverride, CallRequest
 from sequencer.core.errors import Rejected
-from sequencer.core.transaction import RecoveredTransaction
+from sequencer.core.transaction import AccessListEntry, RecoveredTransaction
+from sequencer.core.types import Hash32
+from tests.conformance.execution.bytecode import word
 from tests.conformance.execution.chains import CONTRACTS, Chain, genesis
-from tests.property.execution.native.test_engines_agree import USERS, raw_transactions, requests
+from tests.property.execution.native.test_engines_agree import STRANGERS, USERS, raw_transactions, requests
 
 pytest.importorskip("rollup_sequencer_native", reason="the native engine is not built: `make native` builds it")
 
@@ -119,6 +122,35 @@ def test_traces_of_calls(both: Both, request: CallRequest) -> None:
         assert ours == theirs, name
 
 
+lists = st.lists(
+    st.builds(
+        AccessListEntry,
+        st.sampled_from([*CONTRACTS.values(), *STRANGERS, *(user.address for user in USERS)]),
+        st.lists(st.integers(0, 4).map(lambda slot: Hash32(word(slot))), max_size=3).map(tuple),
+    ),
+    max_size=4,
+).map(tuple)
+
+
+@given(request=requests, listed=lists)
+def test_access_lists_of_calls(both: Both, request: CallRequest, listed: tuple[AccessListEntry, ...]) -> None:
+    native, reference, _ = both
+    point = reference.read_point("pending")
+    around = Surroundings(reference.view(point.root), point.context, RULES[point.fork])
+    asked = replace(request, access_list=listed)
+    ours = refused_or(lambda: native.create_access_list(asked, "pending", 200_000, 60.0))
+    theirs = refused_or(lambda: access_list.create(asked, around, 200_000))
+    assert ours == theirs
+
+
+def refused_or(ask: Any) -> object:
+    """The answer, or the text of the refusal."""
+    try:
+        return ask()
+    except Rejected as refusal:
+        return str(refusal)
+
+
 def test_every_instruction_on_short_stacks(both: Both) -> None:
     native, reference, _ = both
     point = reference.read_point("pending")
@@ -135,10 +167,7 @@ def test_every_instruction_on_short_stacks(both: Both) -> None:
 
 def answer_of(ask: Any) -> object:
     """The trace, or the text of the refusal."""
-    try:
-        return comparable(json.loads(ask()))
-    except Rejected as refusal:
-        return str(refusal)
+    return refused_or(lambda: comparable(json.loads(ask())))
 
 
 def comparable(trace: Any, *, slots_known: bool = False) -> Any:
