@@ -16,6 +16,8 @@ pub enum Error {
     Fatal(String),
     /// A read took longer than it may, and was stopped.
     Deadline,
+    /// What a read would answer is too much to hold, and it was stopped.
+    TooLarge,
 }
 
 /// A refused transaction or request: a stable tag of the node's reasons, and geth's detail text.
@@ -72,6 +74,7 @@ impl fmt::Display for Error {
             Self::Refused(refusal) => write!(f, "{}: {}", refusal.reason, refusal.detail),
             Self::Temporary(text) | Self::Fatal(text) => f.write_str(text),
             Self::Deadline => f.write_str("execution took longer than it may"),
+            Self::TooLarge => f.write_str("the trace is too large: ask for less of it"),
         }
     }
 }

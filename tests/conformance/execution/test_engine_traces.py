@@ -84,6 +84,17 @@ def test_a_trace_is_stopped_in_time_and_refuses_what_it_does_not_know(grown: Cha
         grown.engine.trace_call(request, "pending", 10**6, 1.0, {"tracer": "unheardTracer"})
 
 
+def test_a_trace_that_would_not_fit_into_memory_is_refused(grown: Chain) -> None:
+    """It costs the one who asks, and nobody else: the engine goes on."""
+    forever_in_a_megabyte = bytes.fromhex("620fffe05150" + "5b5a5f52600656")
+    request = CallRequest(to=STORE, overrides={STORE: AccountOverride(code=forever_in_a_megabyte)})
+    options = {"enableMemory": True, "disableStack": True}
+    with pytest.raises(DeadlineExceeded, match="the trace is too large: ask for less of it"):
+        grown.engine.trace_call(request, "pending", 10**8, 60.0, options)
+    few = json.loads(grown.engine.trace_call(request, "pending", 2_300_000, 60.0, options | {"limit": 3}))
+    assert [step["op"] for step in few["structLogs"]] == ["PUSH3", "MLOAD", "POP"]
+
+
 def test_the_deepest_calls_are_traced_to_the_end(grown: Chain) -> None:
     """1025 frames one in the other, deeper than serializers of JSON go by themselves."""
     calls_itself = bytes.fromhex("5f5f5f5f5f305af1")

@@ -6,7 +6,7 @@ use std::time::Instant;
 use revm::context::transaction::AccessList;
 use revm_inspectors::access_list::AccessListInspector;
 
-use super::call::{CallOutcome, CallRequest, Caller};
+use super::call::{CallOutcome, CallRequest, Caller, Recorder};
 use super::deadline::Deadline;
 use super::engine::Engine;
 use super::reads::At;
@@ -19,6 +19,8 @@ pub struct AccessListOutcome {
     pub list: AccessList,
     pub outcome: CallOutcome,
 }
+
+impl Recorder for AccessListInspector {}
 
 /// A list grows at most by what a run touches anew; nothing known needs more than a few runs.
 const RUNS: usize = 16;

@@ -12,7 +12,7 @@ use revm::interpreter::interpreter_types::{Jumps, StackTr};
 use revm::interpreter::{CallInputs, CallOutcome as FrameOutcome, InstructionResult, Interpreter, InterpreterTypes};
 use revm::primitives::hardfork::SpecId;
 
-use super::call::{CallOutcome, CallRequest, Caller};
+use super::call::{CallOutcome, CallRequest, Caller, Recorder};
 use super::deadline::Deadline;
 use super::engine::Spec;
 use crate::error::{Error, Result};
@@ -33,6 +33,8 @@ struct Brief {
     left: usize,
     over: bool,
 }
+
+impl Recorder for Brief {}
 
 impl Brief {
     fn new(until: Instant) -> Self {

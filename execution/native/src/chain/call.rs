@@ -73,6 +73,15 @@ impl CallOutcome {
     }
 }
 
+/// An inspector that may run out of room for what it records, and then ends the run with an error of its own.
+pub trait Recorder {
+    fn is_full(&self) -> bool {
+        false
+    }
+}
+
+impl Recorder for NoOpInspector {}
+
 /// A run, what revm says of it, what it changed, and what the inspector saw.
 pub struct Inspected<I> {
     pub outcome: CallOutcome,
@@ -135,7 +144,7 @@ impl<'a> Caller<'a> {
     }
 
     /// One run that `inspector` watches, with `list` in place of the request's access list if there is one.
-    pub fn inspect<I: Inspector<Surroundings>>(
+    pub fn inspect<I: Inspector<Surroundings> + Recorder>(
         &mut self,
         gas_limit: u64,
         list: Option<AccessList>,
@@ -155,14 +164,17 @@ impl<'a> Caller<'a> {
             context.build_mainnet_with_inspector((deadline, inspector)).with_precompiles(self.precompiles.clone());
         let result = evm.inspect_one_tx(environment);
         let state = evm.finalize();
-        let (Deadline { passed, opcode, stack_size, .. }, inspector) = evm.inspector;
+        let (time, inspector) = evm.inspector;
         self.database = Some(evm.ctx.journaled_state.database);
-        if passed {
-            return Err(Error::Deadline);
+        if let Some(error) = time.stopped() {
+            return Err(error);
+        }
+        if inspector.is_full() {
+            return Err(Error::TooLarge);
         }
         match result {
             Ok(result) => {
-                let outcome = outcome(result.clone(), opcode, stack_size);
+                let outcome = outcome(result.clone(), time.opcode, time.stack_size);
                 Ok(Inspected { outcome, result, state, inspector })
             }
             Err(EVMError::Transaction(invalid)) => Err(refusal_of(&invalid).into()),

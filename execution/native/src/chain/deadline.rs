@@ -7,6 +7,8 @@ use revm::inspector::Inspector;
 use revm::interpreter::interpreter_types::{Jumps, StackTr};
 use revm::interpreter::{InstructionResult, Interpreter, InterpreterTypes};
 
+use crate::error::Error;
+
 /// How many instructions pass between looks at the clock: some ten microseconds.
 const EVERY: u32 = 1024;
 
@@ -16,6 +18,8 @@ pub struct Deadline {
     at: Instant,
     count: u32,
     pub passed: bool,
+    /// It passed because there was too much to record.
+    full: bool,
     pub opcode: u8,
     pub stack_size: usize,
     /// Stack items that may still be recorded.
@@ -24,7 +28,7 @@ pub struct Deadline {
 
 impl Deadline {
     pub fn new(at: Instant) -> Self {
-        Self { at, count: 0, passed: false, opcode: 0, stack_size: 0, budget: None }
+        Self { at, count: 0, passed: false, full: false, opcode: 0, stack_size: 0, budget: None }
     }
 }
 
@@ -38,6 +42,11 @@ impl Deadline {
     pub fn of_recording(at: Instant) -> Self {
         Self { budget: Some(RECORDED_ITEMS), ..Self::new(at) }
     }
+
+    /// Why the run was stopped, if it was.
+    pub fn stopped(&self) -> Option<Error> {
+        self.passed.then_some(if self.full { Error::TooLarge } else { Error::Deadline })
+    }
 }
 
 impl<CTX: ContextTr, INTR: InterpreterTypes> Inspector<CTX, INTR> for Deadline {
@@ -47,7 +56,8 @@ impl<CTX: ContextTr, INTR: InterpreterTypes> Inspector<CTX, INTR> for Deadline {
         self.stack_size = interpreter.stack.len();
         if let Some(budget) = &mut self.budget {
             *budget = budget.saturating_sub(self.stack_size + STEP_ITEMS);
-            self.passed |= *budget == 0;
+            self.full |= *budget == 0;
+            self.passed |= self.full;
         }
         self.count = self.count.wrapping_add(1);
         if self.count.is_multiple_of(EVERY) && Instant::now() >= self.at {

@@ -20,7 +20,7 @@ use revm::state::AccountInfo;
 use revm::{Database, DatabaseRef};
 use revm_inspectors::tracing::{TraceLimitBehavior, TraceLimits, TracingInspector, TracingInspectorConfig};
 
-use super::call::{CallRequest, Caller};
+use super::call::{CallRequest, Caller, Recorder};
 use super::deadline::Deadline;
 use super::engine::Engine;
 use super::failures::Failures;
@@ -36,6 +36,12 @@ const RECORDED_BYTES: usize = 1 << 28;
 
 /// Who looks on: the words for failures come from the one, all else from the other.
 type Watchers = (Failures, TracingInspector);
+
+impl Recorder for Watchers {
+    fn is_full(&self) -> bool {
+        self.1.limit_exceeded()
+    }
+}
 
 /// What to record, parsed.
 struct Tracer {
@@ -232,7 +238,13 @@ impl Engine {
             let state = evm.finalize();
             let (time, inspector) = evm.inspector;
             database = evm.ctx.journaled_state.database;
-            if time.passed || Instant::now() > deadline {
+            if let Some(error) = time.stopped() {
+                return Err(error);
+            }
+            if inspector.is_full() {
+                return Err(Error::TooLarge);
+            }
+            if Instant::now() > deadline {
                 return Err(Error::Deadline);
             }
             let result: ExecutionResult = result.map_err(failure)?;

@@ -36,7 +36,7 @@ impl From<Error> for PyErr {
             Error::Refused(refusal) => Refused::new_err((refusal.reason, refusal.detail)),
             Error::Temporary(text) => Temporary::new_err(text),
             Error::Fatal(text) => Fatal::new_err(text),
-            Error::Deadline => DeadlineExceeded::new_err(error.to_string()),
+            Error::Deadline | Error::TooLarge => DeadlineExceeded::new_err(error.to_string()),
         }
     }
 }
