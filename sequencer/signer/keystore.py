@@ -9,7 +9,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from eth_keyfile.exceptions import EthKeyfileNotImplementedError as UnknownToKeyfile
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
@@ -22,6 +22,8 @@ from sequencer.core.types import Address
 SCRYPT_N: Final = 2**18
 """Work factor of new files: about a second and 256 MiB, once per start."""
 FILE_SIZE_LIMIT_BYTES: Final = 64 * 1024
+_CIPHER: Final = "aes-128-ctr"
+"""The only one of version 3."""
 
 
 def create(path: Path, private_key: bytes, password: str, work: int = SCRYPT_N) -> Address:
@@ -35,13 +37,19 @@ def decrypt(path: Path, password: str) -> bytes:
     """The private key in an encrypted file. Raises ``ConfigError`` if it cannot be read or decrypted."""
     text = read_private(path)
     try:
-        key = bytes(decode_keyfile_json(json.loads(text), password.encode()))
+        key = _decoded(json.loads(text), password)
         secp256k1.address_of_private_key(key)
     except (ValueError, KeyError, TypeError, AttributeError, UnknownToKeyfile) as error:
         wrong_password = "MAC" in str(error)
         reason = "the password is wrong" if wrong_password else "is not a version 3 keystore of a secp256k1 key"
         raise ConfigError("signer.keystore", str(path), reason) from None
     return key
+
+
+def _decoded(document: dict[str, Any], password: str) -> bytes:
+    if (document.get("crypto") or document["Crypto"])["cipher"] != _CIPHER:
+        raise ValueError("another cipher")  # the library does not look, and would come to another key
+    return bytes(decode_keyfile_json(document, password.encode()))
 
 
 def address_in(path: Path) -> Address | None:

@@ -77,6 +77,50 @@ def test_what_is_no_keystore_is_refused(tmp_path: Path, text: str) -> None:
     assert keystore.address_in(tmp_path / "key.json") is None
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"version": 1},
+        {"version": 2},
+        {"version": 4},
+        {"version": "3"},
+        {"version": None},
+        {"version": 3.5},
+        {"crypto": None},
+        {"kdf": "argon2id"},
+        {"kdf": "bcrypt"},
+        {"kdf": ""},
+        {"kdf": None},
+        {"kdf": 7},
+        {"kdf": ["scrypt"]},
+        {"kdf": "pbkdf2"},
+        {"kdfparams": {}},
+        {"kdfparams": None},
+        {"kdfparams": {"dklen": 32, "n": 3, "r": 1, "p": 8, "salt": "00" * 16}},
+        {"kdfparams": {"dklen": 32, "n": 2, "r": 1, "p": 0, "salt": "00" * 16}},
+        {"kdfparams": {"dklen": 32, "n": 2**62, "r": 8, "p": 1, "salt": "00" * 16}},
+        {"kdfparams": {"dklen": 32, "n": 2, "r": 1, "p": 8, "salt": "not hex"}},
+        {"cipher": "aes-256-gcm"},
+        {"cipher": None},
+        {"cipherparams": {}},
+        {"cipherparams": {"iv": "zz"}},
+        {"ciphertext": "00"},
+        {"mac": None},
+    ],
+    ids=str,
+)
+def test_a_keystore_of_another_kind_is_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+    """Its owner learns what is wrong with which file, and nothing of what is in it."""
+    keystore.create(tmp_path / "whole", KEY, PASSWORD, work=FAST)
+    document = json.loads((tmp_path / "whole").read_text())
+    for name, value in changed.items():
+        (document if name in document else document["crypto"])[name] = value
+    file = private(tmp_path / "key.json", json.dumps(document))
+    with pytest.raises(ConfigError, match=r"key\.json.*(not a version 3 keystore|the password is wrong)") as caught:
+        keystore.decrypt(file, PASSWORD)
+    assert PASSWORD not in str(caught.value)
+
+
 def test_plain_keys(tmp_path: Path) -> None:
     file = tmp_path / "sequencer.key"
     keystore.write_plain_key(file, KEY)
