@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 def register(commands: "Commands") -> None:
     """Add the group."""
-    group = commands.add_parser("config", help="show, check and document the settings")
+    group = commands.add_parser(
+        "config",
+        help="show, check and document the settings",
+        description="Settings come from flags, the environment and a TOML file, in this order.",
+    )
     inner = group.add_subparsers(metavar="COMMAND", required=True)
     show = add_command(
         inner,

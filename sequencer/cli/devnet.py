@@ -73,7 +73,9 @@ nothing else goes to standard output.""",
     parser.add_argument("--chain-id", type=int, metavar="N", help="chain id (default: 421701)")
     parser.add_argument("--da", choices=layers.LAYERS, help="where batches are public (default: local)")
     layers.add_layer_flags(parser)
-    parser.add_argument("--l1-key-file", type=Path, metavar="FILE", help="key that pays there (default: account 9)")
+    parser.add_argument(
+        "--l1-key-file", type=Path, metavar="FILE", help="key that pays for batches on Ethereum (default: account 9)"
+    )
     add_json(parser, "print one JSON object instead of the banner")
 
 

@@ -35,7 +35,14 @@ _FAULTS: Final = {
 
 def register(commands: "Commands") -> None:
     """Add the group."""
-    group = commands.add_parser("evidence", help="prove, check and report faults of sequencers")
+    group = commands.add_parser(
+        "evidence",
+        help="prove, check and report faults of sequencers",
+        description=(
+            "A fault is proven by two statements that one key has signed. The proof convinces anyone, offline and on "
+            "chain."
+        ),
+    )
     inner = group.add_subparsers(metavar="COMMAND", required=True)
     _register_build(inner)
     check = add_command(

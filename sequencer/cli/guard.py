@@ -26,7 +26,14 @@ _FILE_LIMIT_BYTES = 256 << 20
 
 def register(commands: "Commands") -> None:
     """Add the group."""
-    group = commands.add_parser("guard", help="carry the record of what a key has signed to another machine")
+    group = commands.add_parser(
+        "guard",
+        help="carry the record of what a key has signed to another machine",
+        description=(
+            "The guard is the record of what a key has signed. Whoever moves a node to another machine or disk takes "
+            "it along: without it a node signs nothing, lest it contradict itself."
+        ),
+    )
     inner = group.add_subparsers(metavar="COMMAND", required=True)
     export = add_command(
         inner,

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 def register(commands: "Commands") -> None:
     """Add the group."""
-    group = commands.add_parser("keys", help="make, import and list encrypted key files")
+    group = commands.add_parser(
+        "keys",
+        help="make, import and list encrypted key files",
+        description="Key files in the format that wallets share: encrypted, and readable by their owner alone.",
+    )
     inner = group.add_subparsers(metavar="COMMAND", required=True)
     new = add_command(
         inner,

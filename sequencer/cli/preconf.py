@@ -24,7 +24,11 @@ _STATE: Final = {(True, True): "holds", (True, False): "open", (False, False): "
 
 def register(commands: "Commands") -> None:
     """Add the group."""
-    group = commands.add_parser("preconf", help="verify pre-confirmations")
+    group = commands.add_parser(
+        "preconf",
+        help="verify pre-confirmations",
+        description="A pre-confirmation is a sequencer's signed promise of a transaction's place and outcome.",
+    )
     inner = group.add_subparsers(metavar="COMMAND", required=True)
     parser = add_command(
         inner,
