@@ -49,7 +49,7 @@ class LocalLayer:
                 leftover.unlink()
             if not genesis_file.exists():
                 self._publish(GENESIS_FILE, genesis_text.encode())
-            elif genesis_file.read_text() != genesis_text:
+            elif genesis_file.read_bytes() != genesis_text.encode():
                 raise Fatal(f"{self._folder} holds the batches of another chain")
             self._head = max(heights(self._folder), default=0)
         except OSError as error:

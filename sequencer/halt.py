@@ -26,9 +26,15 @@ class Halt:
         self.reason: str | None = None
 
     def remember(self) -> None:
-        """Halt for the reason that an earlier process left, if one did."""
-        if self._file is not None and self._file.exists():
-            self(self._file.read_text(encoding="utf-8").strip())
+        """Halt for the reason that an earlier process left, if one did. One that cannot be read is one too."""
+        if self._file is None:
+            return
+        try:
+            self(self._file.read_text(encoding="utf-8", errors="replace").strip())
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self(f"{self._file} cannot be read: {error}")
 
     def __call__(self, reason: str) -> None:
         """Halt for this reason; the first one stands."""

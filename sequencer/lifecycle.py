@@ -73,8 +73,11 @@ def hold_data_directory(path: Path, wait_s: float = LOCK_WAIT_S) -> Iterator[Dat
     except OSError as error:
         raise ConfigError("node.data_dir", str(path), error.strerror or "cannot be used") from None
     try:
-        _lock(descriptor, path, wait_s)
-        _check_format(path)
+        try:
+            _lock(descriptor, path, wait_s)
+            _check_format(path)
+        except OSError as error:
+            raise ConfigError("node.data_dir", str(path), error.strerror or "cannot be used") from None
         yield DataDirectory(path, descriptor)
     finally:
         os.close(descriptor)
@@ -96,7 +99,7 @@ def _lock(descriptor: int, path: Path, wait_s: float) -> None:
 def _check_format(path: Path) -> None:
     file = path / "format"
     try:
-        text = file.read_text(encoding="ascii").strip()
+        text = file.read_text(encoding="ascii", errors="replace").strip()
     except FileNotFoundError:
         if (path / "log").exists() or (path / "chain").exists():  # genesis and keys alone hold no chain yet
             raise ConfigError("node.data_dir", str(path), "holds a chain but no format version") from None

@@ -40,8 +40,8 @@ class RocksStorage:
 
     def open(self) -> None:
         """Open or create the database. Raises ``ConfigError`` if another process has it, ``Fatal`` if it is damaged."""
-        self._directory.mkdir(parents=True, exist_ok=True)
         try:
+            self._directory.mkdir(parents=True, exist_ok=True)
             self._db = Rdict(str(self._directory), _options())
         except Exception as error:
             if "lock" in str(error).lower():

@@ -15,6 +15,7 @@ import errno
 import threading
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -93,12 +94,10 @@ class Journal:
         """Release the files. Nothing is left to be written."""
         with self._spare_lock:
             if self._spare is not None:
-                self._files.close(self._spare)
-                self._files.unlink(self._directory / SPARE_NAME)
+                self._drop_spare(self._spare)
                 self._spare = None
-        if self._fd >= 0:
-            self._files.close(self._fd)
-            self._fd = -1
+        self._release(self._fd)
+        self._fd = -1
 
     def begin_at(self, position: int, term: int) -> None:
         """Let an empty log begin at ``position`` and after ``term``, as if what lies before had been let go.
@@ -143,6 +142,8 @@ class Journal:
             except FileNotFoundError:
                 if position >= self.first_position:
                     raise damaged(segment.path, 0, position, "the file is missing") from None
+            except OSError as error:
+                raise Fatal(f"{segment.path} cannot be read: {error}") from error
 
     def _segment_of(self, position: int) -> Segment:
         segments = self._segments
@@ -152,7 +153,11 @@ class Journal:
         raise Fatal(f"the log is asked for position {position}, but is kept from {segments[0].first_position} on only")
 
     def _stored(self, position: int) -> bytes:
-        return next(self._segment_of(position).read(self._files, position))[1]
+        segment = self._segment_of(position)
+        try:
+            return next(segment.read(self._files, position))[1]
+        except OSError as error:
+            raise Fatal(f"{segment.path} cannot be read: {error}") from error
 
     # --------------------------------------------------------------------------------------- appending
 
@@ -267,10 +272,19 @@ class Journal:
             self._files.fallocate(fd, size)
             self._files.fdatasync(fd)
         except OSError as error:
-            self._files.close(fd)
-            self._files.unlink(path)
+            self._drop_spare(fd)
             raise _allocation_error(path, error) from error
         return fd
+
+    def _drop_spare(self, fd: int) -> None:
+        self._release(fd)
+        with suppress(OSError):  # the next start sweeps it away
+            self._files.unlink(self._directory / SPARE_NAME)
+
+    def _release(self, fd: int) -> None:
+        if fd >= 0:
+            with suppress(OSError):  # all that it holds was synced before
+                self._files.close(fd)
 
     def _next_segment(self, accepted: Accepted) -> Accepted | Temporary:
         """Room for an append that does not fit: a new segment, or more of one that is still empty."""
@@ -313,8 +327,7 @@ class Journal:
             except OSError as error:
                 raise Fatal(f"{path} could not be put in its place: {error}") from error
             self._spare = None
-        if self._fd >= 0:
-            self._files.close(self._fd)
+        self._release(self._fd)
         self._fd = fd
         segment = Segment(path, header, size, fmt.RECORDS_START, self.next_position)
         with self._names:

@@ -41,6 +41,29 @@ def test_the_first_reason_stands_and_is_told_once(tmp_path: Path) -> None:
     assert (tmp_path / "halted").read_text() == "first\n"
 
 
+@pytest.mark.parametrize("left", [b"\xff\xfe no text", b""], ids=["no text", "nothing"])
+def test_a_reason_that_cannot_be_understood_halts_all_the_same(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / "halted").write_bytes(left)
+    told: list[str] = []
+
+    async def story() -> None:
+        Halt(tmp_path / "halted", told.append).remember()
+
+    asyncio.run(story())
+    assert len(told) == 1
+
+
+def test_a_reason_that_cannot_be_read_halts_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "halted").mkdir()
+    told: list[str] = []
+
+    async def story() -> None:
+        Halt(tmp_path / "halted", told.append).remember()
+
+    asyncio.run(story())
+    assert "cannot be read" in told[0]
+
+
 def test_the_next_process_remembers(tmp_path: Path) -> None:
     async def story() -> None:
         told: list[str] = []

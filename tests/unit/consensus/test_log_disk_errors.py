@@ -1,6 +1,7 @@
 """A disk that fills or fails under the running log: typed errors, nothing half done."""
 
 import asyncio
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from sequencer.consensus.local import service
+from sequencer.consensus.local.journal import Journal
 from sequencer.consensus.local.service import LocalLog
 from sequencer.consensus.metrics import LogMetrics
 from sequencer.core.errors import Fatal, Temporary
@@ -149,3 +151,48 @@ async def test_a_torn_tail_is_told_to_the_operator(disk: SimulatedDisk) -> None:
     assert torn["dropped_bytes"] > 0
     assert registry.get_sample_value("sequencer_log_torn_bytes_total") == torn["dropped_bytes"]
     assert registry.get_sample_value("sequencer_log_entries_total") == 1
+
+
+def refusing(disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Every one of these calls fails from now on."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    for name in names:
+        monkeypatch.setattr(disk, name, refuse)
+
+
+@pytest.mark.parametrize("name", ["open", "pread"])
+async def test_what_cannot_be_read_is_fatal(
+    disk: SimulatedDisk, log: LocalLog, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    await log.append([batch(0)], 0, 0)
+    refusing(disk, monkeypatch, name)
+    with pytest.raises(Fatal, match="cannot be read"):
+        list(log.read(0))
+    with pytest.raises(Fatal, match="cannot be read"):
+        await log.append([batch(0)], 0, 0)  # whether it is the same can only be read
+
+
+def test_a_spare_segment_that_cannot_be_made_nor_swept_away(
+    disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(disk, FOLDER, GENESIS, salt=1, segment_bytes=8192)
+    journal.open()
+    refusing(disk, monkeypatch, "fallocate", "unlink", "close")
+    with pytest.raises(Fatal, match="could not be allocated"):
+        journal.prepare_spare()
+
+
+def test_closing_never_fails(disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(disk, FOLDER, GENESIS, salt=1, segment_bytes=8192)
+    journal.open()
+    journal.prepare_spare()
+    refusing(disk, monkeypatch, "unlink", "close")
+    journal.close()
+    monkeypatch.undo()
+    journal = Journal(disk, FOLDER, GENESIS, salt=1, segment_bytes=8192)
+    journal.open()
+    journal.prepare_spare()
+    journal.close()

@@ -50,6 +50,9 @@ def test_another_chains_folder_is_refused(tmp_path: Path) -> None:
     opened(tmp_path, "{}")
     with pytest.raises(Fatal, match="another chain"):
         opened(tmp_path, '{"chain": 2}')
+    (tmp_path / "genesis.json").write_bytes(b"\xff\xfe no text")
+    with pytest.raises(Fatal, match="another chain"):
+        opened(tmp_path, "{}")
 
 
 async def test_find_looks_by_content_from_a_height_on(tmp_path: Path) -> None:

@@ -23,6 +23,12 @@ def test_a_second_opener_is_refused_and_the_first_goes_on(tmp_path: Path) -> Non
         assert storage.get(b"a") == b"1"
 
 
+def test_a_folder_that_cannot_be_made_is_fatal(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Fatal, match="opening"):
+        RocksStorage(tmp_path / "file" / "db").open()
+
+
 def test_use_after_closing_is_fatal(tmp_path: Path) -> None:
     with RocksStorage(tmp_path) as storage:
         storage.write({b"a": b"1"})
