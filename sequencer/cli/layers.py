@@ -35,11 +35,6 @@ def add_layer_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--celestia-token-file", metavar="FILE", help="file with the celestia-node's auth token")
 
 
-def layer_settings(settings: Settings) -> LayerSettings:
-    """What the settings say about layers."""
-    return LayerSettings(settings.celestia, settings.ethereum, settings.fallback)
-
-
 def reading_settings(arguments: argparse.Namespace) -> LayerSettings:
     """The same for a command that only reads, from its flags. Raises ``ConfigError``."""
     token = arguments.celestia_token_file

@@ -46,7 +46,7 @@ class RocksStorage:
         except Exception as error:
             if "lock" in str(error).lower():
                 reason = "the block store is open already, here or in another process: a folder serves one node"
-                raise ConfigError("data-dir", str(self._directory), reason) from None
+                raise ConfigError("node.data_dir", str(self._directory), reason) from None
             raise self._translated("opening", error) from error
 
     def __enter__(self) -> Self:

@@ -1,10 +1,8 @@
-"""The meta rows: format and chain are checked, heads and counters kept."""
+"""The meta rows: format and chain are checked, and a sync that is not over is known."""
 
 import pytest
 
-from sequencer.core.block import BlockRef
 from sequencer.core.errors import ConfigError
-from sequencer.core.views import PromiseLedger
 from sequencer.storage.memory import MemoryStorage
 from sequencer.storage.meta import FORMAT_VERSION, ChainMeta
 from sequencer.storage.table import META
@@ -35,13 +33,11 @@ def test_an_older_format_that_still_reads_is_taken_over() -> None:
     assert storage.get(META + b"format") == FORMAT_VERSION.to_bytes(4, "big")
 
 
-def test_heads_and_promises_are_kept() -> None:
+def test_a_sync_that_is_not_over_is_remembered() -> None:
     storage = MemoryStorage()
     meta = ChainMeta(storage)
-    assert meta.heads() is None
-    assert meta.promises() == PromiseLedger(0, 0, 0, 0)
-    safe, finalized = BlockRef(9, topic(9)), BlockRef(3, topic(3))
-    meta.put_heads(safe, finalized)
-    meta.put_promises(PromiseLedger(5, 4, 1, 0))
-    assert ChainMeta(storage).heads() == (safe, finalized)
-    assert ChainMeta(storage).promises() == PromiseLedger(5, 4, 1, 0)
+    assert not meta.syncing
+    meta.begin_sync()
+    assert ChainMeta(storage).syncing
+    meta.end_sync()
+    assert not ChainMeta(storage).syncing
