@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::trie::{Child, Leaf, Owner, Path, Source, branch_of_record, subtrie_of_leaves, upper_part};
 
 /// Memory for blocks of the tables, in bytes; beyond it the operating system's cache serves.
-const CACHE_BYTES: u64 = 64 << 20;
+const CACHE_BYTES: u64 = 32 << 20;
 /// Of each table's write buffer, in bytes.
 const MEMTABLE_BYTES: u64 = 16 << 20;
 /// How many records of a trie opening reads at most, in a third of a second.

@@ -58,7 +58,10 @@ impl Flush {
 }
 
 fn record(branch: &Branch) -> Vec<u8> {
-    let mut out = Vec::with_capacity(540);
+    let references =
+        branch.children.iter().filter(|child| !child.is_empty()).map(|child| child.reference().as_slice().len());
+    // No more than it takes, because a hundred thousand wait to be written together.
+    let mut out = Vec::with_capacity(1 + branch.prefix.len() + 4 + references.sum::<usize>());
     out.push(branch.prefix.len() as u8);
     out.extend_from_slice(branch.prefix.nibbles());
     let mut kinds = 0u32;
