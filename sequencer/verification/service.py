@@ -34,6 +34,8 @@ _T = TypeVar("_T")
 
 COMMIT_BLOCKS: Final = 8
 """Blocks that are committed together: many are cheaper than one by one, and a crash costs no more than these."""
+COMMIT_TRANSACTIONS: Final = 20_000
+"""Fewer blocks are enough if they have so many: what they changed stays in memory until then."""
 RECENT_TRANSACTIONS: Final = 100_000
 """Of blocks that wait, as they came from the builder; those beyond are read from the store when their turn comes."""
 RETRY_S: Final = 0.5
@@ -85,6 +87,7 @@ class Verifier:
         self._height = 0
         self._recent: dict[int, _Turn] = {}
         self._recent_transactions = 0
+        self._uncommitted = 0
         self._work = asyncio.Event()
         self._moved = asyncio.Condition()
 
@@ -118,6 +121,7 @@ class Verifier:
             if difference is not None:
                 break
             self._metrics.seconds.observe(perf_counter() - started)
+            self._uncommitted += len(turn.block.transactions)
             await self._commit_some(turn.block.header.number)
             await self._advance(turn.block.header.number)
         self._metrics.differences.inc()
@@ -145,7 +149,7 @@ class Verifier:
 
     async def _commit_some(self, number: int) -> None:
         """Let the state on disk follow, however long the disk is full: what is missing is only executed again."""
-        if number % COMMIT_BLOCKS:
+        if number % COMMIT_BLOCKS and self._uncommitted < COMMIT_TRANSACTIONS:
             return
         while True:
             try:
@@ -154,6 +158,7 @@ class Verifier:
                 log.warning("the verified state waits for disk space", error=str(error))
                 await asyncio.sleep(RETRY_S)
             else:
+                self._uncommitted = 0
                 return
 
     # ------------------------------------------------------------------------------------- in the thread

@@ -148,6 +148,17 @@ def test_a_crash_goes_on_from_its_own_height(tmp_path: Path, chain: Chain, monke
         assert after.metric("sequencer_verification_seconds_count") == 2
 
 
+def test_large_blocks_are_committed_before_there_are_many(
+    tmp_path: Path, chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "COMMIT_TRANSACTIONS", 1 + len(asyncio.run(chain.transfers()).transactions))
+    for _ in range(2):
+        asyncio.run(chain.transfers())
+    with follower(tmp_path, chain) as follows:
+        serve(follows, 3, lambda: follows.verifier.reached(3))
+        assert follows.engine.height() == 2, "two blocks had enough, and the count began anew"
+
+
 def test_a_lost_state_is_made_again_from_genesis(tmp_path: Path, chain: Chain) -> None:
     for _ in range(3):
         asyncio.run(chain.transfers())
