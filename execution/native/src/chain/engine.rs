@@ -116,7 +116,7 @@ pub struct Memory {
 const PARTS_A_BLOCK: usize = 32;
 
 impl Default for Memory {
-    /// Some 45 MB for the 16^4 branches that stay, some 50 MB for those that come and go, and 47 MB for the accounts;
+    /// Some 40 MB for the 16^4 branches that stay, some 50 MB for those that come and go, and 47 MB for the accounts;
     /// opening after a crash makes up for the unwritten changes in about a second.
     fn default() -> Self {
         Self { unwritten: 60_000, grown: 50_000, kept_depth: 4, accounts: 1_300_000 }

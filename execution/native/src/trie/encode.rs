@@ -140,7 +140,7 @@ fn gather<'a>(child: &'a Child, depth: usize, levels: &mut Vec<Vec<&'a Node>>) {
     }
     levels[depth].push(node);
     if let Kind::Branch(branch) = &node.kind {
-        branch.children.iter().for_each(|child| gather(child, depth + 1, levels));
+        branch.children.iter().for_each(|(_, child)| gather(child, depth + 1, levels));
     }
 }
 
@@ -173,20 +173,23 @@ const BRANCH_BYTES: usize = 532;
 
 pub fn put_branch(out: &mut Vec<u8>, branch: &Branch) {
     rlp::put_list_of(out, |out| {
-        for child in &branch.children {
+        let mut next = 0;
+        for (nibble, child) in branch.children.iter() {
+            out.extend((next..nibble).map(|_| 0x80));
+            next = nibble + 1;
             let reference = child.reference();
             let end = out.len() + reference.size as usize;
             // Copying all of it is cheaper, because its size is known when this is compiled.
             out.extend_from_slice(&reference.bytes);
             out.truncate(end);
         }
-        out.push(0x80);
+        out.extend((next..=16).map(|_| 0x80));
     });
 }
 
-pub fn put_extension(out: &mut Vec<u8>, prefix: &Path, inner: Reference) {
+pub fn put_extension(out: &mut Vec<u8>, prefix: &[u8], inner: Reference) {
     rlp::put_list_of(out, |out| {
-        Path::put_compact(out, prefix.nibbles(), false);
+        Path::put_compact(out, prefix, false);
         out.extend_from_slice(inner.as_slice());
     });
 }

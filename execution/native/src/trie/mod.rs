@@ -8,6 +8,7 @@
 //! each branch. Leaves have none: they are made again from the flat rows, and most need not even that, because who
 //! changes an account knows what its leaf held.
 
+mod children;
 mod encode;
 mod node;
 mod ordered;

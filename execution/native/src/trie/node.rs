@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::children::Children;
 use super::encode::Reference;
 use super::path::Path;
 
@@ -33,20 +34,20 @@ impl Child {
     }
 
     pub fn leaf(leaf: Leaf) -> Self {
-        Self::Node(Arc::new(Node::new(Kind::Leaf(leaf))))
+        Self::Node(Arc::new(Node::new(Kind::Leaf(Box::new(leaf)))))
     }
 
     pub fn branch(branch: Branch) -> Self {
-        Self::Node(Arc::new(Node::new(Kind::Branch(Box::new(branch)))))
+        Self::Node(Arc::new(Node::new(Kind::Branch(branch))))
     }
 
     /// A branch that was just read from the store.
-    pub fn read_branch(branch: Box<Branch>) -> Self {
+    pub fn read_branch(branch: Branch) -> Self {
         Self::Node(Arc::new(Node::loaded(Kind::Branch(branch))))
     }
 
     /// The same, with what its parent calls it.
-    pub fn stored_branch(branch: Box<Branch>, reference: Reference) -> Self {
+    pub fn stored_branch(branch: Branch, reference: Reference) -> Self {
         let node = Node::loaded(Kind::Branch(branch));
         let _ = node.reference.set(reference);
         Self::Node(Arc::new(node))
@@ -65,8 +66,8 @@ pub struct Node {
 
 #[derive(Debug, Clone)]
 pub enum Kind {
-    Leaf(Leaf),
-    Branch(Box<Branch>),
+    Leaf(Box<Leaf>),
+    Branch(Branch),
 }
 
 /// The rest of a key and its value. Account leaves carry the account's storage trie.
@@ -80,8 +81,9 @@ pub struct Leaf {
 /// Sixteen ways on, behind a prefix that may be empty. No value: no key is the prefix of another.
 #[derive(Debug, Clone)]
 pub struct Branch {
-    pub prefix: Path,
-    pub children: [Child; 16],
+    /// In nibbles.
+    pub prefix: Box<[u8]>,
+    pub children: Children,
 }
 
 impl Node {
@@ -113,7 +115,7 @@ impl Clone for Node {
 }
 
 impl Branch {
-    pub fn new(prefix: Path) -> Self {
-        Self { prefix, children: Default::default() }
+    pub fn new(prefix: &[u8], children: Children) -> Self {
+        Self { prefix: prefix.into(), children }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use alloy_primitives::B256;
 
+use super::children::Children;
 use super::encode::Reference;
 use super::node::{Branch, Child, Kind, Leaf, Node};
 use super::path::Path;
@@ -46,9 +47,9 @@ impl Flush {
                 node.mark_clean();
             }
             Kind::Branch(branch) => {
-                let start = at.join(branch.prefix.nibbles());
-                for (nibble, child) in branch.children.iter().enumerate() {
-                    self.collect(child, owner, &start.child(nibble as u8));
+                let start = at.join(&branch.prefix);
+                for (nibble, child) in branch.children.iter().filter(|(_, child)| matches!(child, Child::Node(_))) {
+                    self.collect(child, owner, &start.child(nibble));
                 }
                 self.puts.push((*owner, *at, record(branch)));
                 node.mark_clean();
@@ -58,26 +59,23 @@ impl Flush {
 }
 
 fn record(branch: &Branch) -> Vec<u8> {
-    let references =
-        branch.children.iter().filter(|child| !child.is_empty()).map(|child| child.reference().as_slice().len());
     // No more than it takes, because a hundred thousand wait to be written together.
-    let mut out = Vec::with_capacity(1 + branch.prefix.len() + 4 + references.sum::<usize>());
+    let mut out = Vec::with_capacity(5 + branch.prefix.len() + 33 * branch.children.len());
     out.push(branch.prefix.len() as u8);
-    out.extend_from_slice(branch.prefix.nibbles());
+    out.extend_from_slice(&branch.prefix);
     let mut kinds = 0u32;
-    for (nibble, child) in branch.children.iter().enumerate() {
-        let kind = if child.is_empty() { 0 } else { 1 + u32::from(child.is_branch()) };
-        kinds |= kind << (2 * nibble);
+    for (nibble, child) in branch.children.iter() {
+        kinds |= (1 + u32::from(child.is_branch())) << (2 * nibble);
     }
     out.extend_from_slice(&kinds.to_le_bytes());
-    for child in branch.children.iter().filter(|child| !child.is_empty()) {
+    for (_, child) in branch.children.iter() {
         out.extend_from_slice(child.reference().as_slice());
     }
     out
 }
 
 /// The branch that a record describes; None if the record is damaged.
-pub fn branch_of_record(record: &[u8]) -> Option<Box<Branch>> {
+pub fn branch_of_record(record: &[u8]) -> Option<Branch> {
     let (&prefix_size, rest) = record.split_first()?;
     let (prefix, rest) = rest.split_at_checked(prefix_size as usize)?;
     if prefix.len() > 64 || prefix.iter().any(|nibble| *nibble > 15) {
@@ -85,7 +83,8 @@ pub fn branch_of_record(record: &[u8]) -> Option<Box<Branch>> {
     }
     let (kinds, mut rest) = rest.split_at_checked(4)?;
     let kinds = u32::from_le_bytes(kinds.try_into().ok()?);
-    let mut branch = Box::new(Branch::new(Path::of_nibbles(prefix)));
+    let taken = (kinds | kinds >> 1) & 0x5555_5555;
+    let mut children = Children::with_room(taken.count_ones() as usize);
     for nibble in 0..16 {
         let kind = kinds >> (2 * nibble) & 3;
         if kind == 0 {
@@ -103,9 +102,9 @@ pub fn branch_of_record(record: &[u8]) -> Option<Box<Branch>> {
         } else {
             Reference::inline(reference)
         };
-        branch.children[nibble] = Child::Stored { reference, branch: kind == 2 };
+        children.set(nibble, Child::Stored { reference, branch: kind == 2 });
     }
-    Some(branch)
+    Some(Branch::new(prefix, children))
 }
 
 /// The part of a trie at a path of `depth` nibbles, rebuilt from its leaves in ascending order of their keys.
@@ -118,7 +117,7 @@ pub fn subtrie_of_leaves(depth: usize, leaves: Vec<(Path, Leaf)>) -> Child {
 fn mark_clean(child: &Child) {
     let Child::Node(node) = child else { return };
     if let Kind::Branch(branch) = &node.kind {
-        branch.children.iter().for_each(mark_clean);
+        branch.children.iter().for_each(|(_, child)| mark_clean(child));
     }
     node.mark_clean();
 }
@@ -145,10 +144,9 @@ fn pruned_along(child: &Child, depth: usize, kept: usize, way: &[u8]) -> Option<
     if !branch.prefix.is_empty() {
         return pruned(child, depth, kept);
     }
-    let nibble = *nibble as usize;
-    let below = pruned_along(&branch.children[nibble], depth + 1, kept, way)?;
+    let below = pruned_along(branch.children.get(*nibble), depth + 1, kept, way)?;
     let mut branch = branch.clone();
-    branch.children[nibble] = below;
+    branch.children.set(*nibble, below);
     Some(copy(node, Kind::Branch(branch)))
 }
 
@@ -161,14 +159,14 @@ fn pruned(child: &Child, depth: usize, kept: usize) -> Option<Child> {
     match &node.kind {
         Kind::Leaf(leaf) => {
             let storage = pruned(&leaf.storage, kept + 1, kept)?;
-            Some(copy(node, Kind::Leaf(Leaf { storage, ..leaf.clone() })))
+            Some(copy(node, Kind::Leaf(Box::new(Leaf { storage, ..Leaf::clone(leaf) }))))
         }
         Kind::Branch(branch) => {
             let inner = depth + branch.prefix.len() + 1;
-            let mut copied: Option<Box<Branch>> = None;
-            for (nibble, child) in branch.children.iter().enumerate() {
+            let mut copied: Option<Branch> = None;
+            for (nibble, child) in branch.children.iter() {
                 if let Some(child) = pruned(child, inner, kept) {
-                    copied.get_or_insert_with(|| branch.clone()).children[nibble] = child;
+                    copied.get_or_insert_with(|| branch.clone()).children.set(nibble, child);
                 }
             }
             copied.map(|branch| copy(node, Kind::Branch(branch)))

@@ -35,7 +35,7 @@ pub fn prove(root: &Child, owner: &Owner, key: &Path, source: &dyn Source) -> Re
             Kind::Leaf(leaf) => {
                 push(&mut proof, encoded(|out| put_leaf(out, leaf)));
                 if leaf.path.nibbles() == rest {
-                    proof.leaf = Some(leaf.clone());
+                    proof.leaf = Some(Leaf::clone(leaf));
                 }
                 return Ok(proof);
             }
@@ -44,15 +44,15 @@ pub fn prove(root: &Child, owner: &Owner, key: &Path, source: &dyn Source) -> Re
                 if !branch.prefix.is_empty() {
                     let reference = Reference::of_node(&inner);
                     push(&mut proof, encoded(|out| put_extension(out, &branch.prefix, reference)));
-                    if !rest.starts_with(branch.prefix.nibbles()) {
+                    if !rest.starts_with(&branch.prefix) {
                         return Ok(proof);
                     }
                 }
                 push(&mut proof, inner);
-                at.extend(branch.prefix.nibbles());
+                at.extend(&branch.prefix);
                 let nibble = key.nibbles()[at.len()];
                 at.push(nibble);
-                child = branch.children[nibble as usize].clone();
+                child = branch.children.get(nibble).clone();
             }
         }
     }

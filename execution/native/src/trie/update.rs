@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use alloy_primitives::{B256, U256};
 use rayon::prelude::*;
 
+use super::children::Children;
 use super::encode::{account_leaf, hash_all};
 use super::node::{Branch, Child, Kind, Leaf, Node};
 use super::path::{Path, common};
@@ -81,7 +82,7 @@ fn change(child: Child, at: &Path, changes: &[(Path, Change)], context: &Context
         Child::Node(node) => node,
     };
     match &node.kind {
-        Kind::Leaf(leaf) => build(at, Some(leaf.clone()), changes, context),
+        Kind::Leaf(leaf) => build(at, Some(Leaf::clone(leaf)), changes, context),
         Kind::Branch(_) => change_branch(node, at, changes, context),
     }
 }
@@ -123,14 +124,14 @@ pub fn assemble(depth: usize, mut leaves: Vec<(Path, Leaf)>) -> Child {
     }
     let (first, last) = (leaves[0].0, leaves[leaves.len() - 1].0);
     let shared = common(&first.nibbles()[depth..], &last.nibbles()[depth..]);
-    let mut branch = Branch::new(Path::of_nibbles(&first.nibbles()[depth..depth + shared]));
     let fork = depth + shared;
+    let mut children = Children::with_room(leaves.len().min(16));
     while let Some((key, _)) = leaves.last() {
         let nibble = key.nibbles()[fork];
         let start = leaves.partition_point(|(key, _)| key.nibbles()[fork] < nibble);
-        branch.children[nibble as usize] = assemble(fork + 1, leaves.split_off(start));
+        children.set(nibble, assemble(fork + 1, leaves.split_off(start)));
     }
-    Child::branch(branch)
+    Child::branch(Branch::new(&first.nibbles()[depth..fork], children))
 }
 
 fn new_leaf(
@@ -162,10 +163,11 @@ fn new_leaf(
 fn change_branch(node: Arc<Node>, at: &Path, changes: &[(Path, Change)], context: &Context<'_>) -> Result<Child> {
     let Kind::Branch(branch) = &node.kind else { unreachable!("the caller matched a branch") };
     let depth = at.len();
-    let prefix = branch.prefix;
+    let start = at.join(&branch.prefix);
+    let prefix = &branch.prefix;
     let mut below = changes;
     if !prefix.is_empty() {
-        let shared = |key: &Path| common(&key.nibbles()[depth..], prefix.nibbles());
+        let shared = |key: &Path| common(&key.nibbles()[depth..], prefix);
         let written = changes.iter().filter(|(_, change)| !matches!(change, Change::Delete));
         let fork = written.map(|(key, _)| shared(key)).min().unwrap_or(prefix.len());
         if fork < prefix.len() {
@@ -185,18 +187,17 @@ fn change_branch(node: Arc<Node>, at: &Path, changes: &[(Path, Change)], context
             Kind::Leaf(_) => unreachable!("the caller matched a branch"),
         },
     };
-    let start = at.join(prefix.nibbles());
     change_children(&mut branch, &start, below, context)?;
     normalise(branch, at, context)
 }
 
 /// The branch with its prefix cut at `fork`, so that something may leave it there.
 fn split(branch: &Branch, fork: usize) -> Arc<Node> {
-    let nibbles = branch.prefix.nibbles();
-    let lower = Branch { prefix: Path::of_nibbles(&nibbles[fork + 1..]), children: branch.children.clone() };
-    let mut upper = Branch::new(Path::of_nibbles(&nibbles[..fork]));
-    upper.children[nibbles[fork] as usize] = Child::branch(lower);
-    Arc::new(Node::new(Kind::Branch(Box::new(upper))))
+    let nibbles = &branch.prefix;
+    let lower = Branch::new(&nibbles[fork + 1..], branch.children.clone());
+    let mut children = Children::with_room(2);
+    children.set(nibbles[fork], Child::branch(lower));
+    Arc::new(Node::new(Kind::Branch(Branch::new(&nibbles[..fork], children))))
 }
 
 /// A way on, what hangs there, and what changes of it.
@@ -204,16 +205,17 @@ type Work<'a> = (u8, &'a mut Child, &'a [(Path, Change)]);
 
 fn change_children(branch: &mut Branch, start: &Path, changes: &[(Path, Change)], context: &Context<'_>) -> Result<()> {
     let depth = start.len();
-    let mut work: Vec<Work<'_>> = Vec::with_capacity(16);
+    let (mut parts, mut ways) = (Vec::with_capacity(changes.len().min(16)), 0);
     let mut rest = changes;
-    for (nibble, child) in branch.children.iter_mut().enumerate() {
-        let size = rest.partition_point(|(key, _)| key.nibbles()[depth] as usize <= nibble);
-        let (mine, others) = rest.split_at(size);
+    while let Some((key, _)) = rest.first() {
+        let nibble = key.nibbles()[depth];
+        let (mine, others) = rest.split_at(rest.partition_point(|(key, _)| key.nibbles()[depth] == nibble));
         rest = others;
-        if !mine.is_empty() {
-            work.push((nibble as u8, child, mine));
-        }
+        ways |= 1 << nibble;
+        parts.push(mine);
     }
+    let ways = branch.children.open(ways);
+    let work: Vec<Work<'_>> = ways.zip(parts).map(|((nibble, child), mine)| (nibble, child, mine)).collect();
     let one = |(nibble, child, mine): Work<'_>| -> Result<()> {
         *child = change(std::mem::take(child), &start.child(nibble), mine, context)?;
         if mine.len() >= HASHED_FROM {
@@ -222,37 +224,35 @@ fn change_children(branch: &mut Branch, start: &Path, changes: &[(Path, Change)]
         Ok(())
     };
     if changes.len() >= PARALLEL_FROM && rayon::current_num_threads() > 1 {
-        work.into_par_iter().try_for_each(one)
+        work.into_par_iter().try_for_each(one)?;
     } else {
-        work.into_iter().try_for_each(one)
+        work.into_iter().try_for_each(one)?;
     }
+    branch.children.close();
+    Ok(())
 }
 
 /// A branch with one way left is no branch: it merges with what is below.
-fn normalise(branch: Box<Branch>, at: &Path, context: &Context<'_>) -> Result<Child> {
-    let mut used = branch.children.iter().enumerate().filter(|(_, child)| !child.is_empty());
-    let (first, second) = (used.next().map(|(nibble, _)| nibble), used.next());
-    if second.is_some() {
-        drop(used);
-        return Ok(Child::Node(Arc::new(Node::new(Kind::Branch(branch)))));
+fn normalise(branch: Branch, at: &Path, context: &Context<'_>) -> Result<Child> {
+    if branch.children.len() > 1 {
+        return Ok(Child::branch(branch));
     }
-    drop(used);
     let gone = |path: Path| context.gone.lock().expect("no panic while held").push((context.owner, path));
-    let Some(nibble) = first else {
+    let Branch { prefix, children } = branch;
+    let Some((nibble, child)) = children.only() else {
         gone(*at);
         return Ok(Child::Empty);
     };
-    let Branch { prefix, mut children } = *branch;
-    let below = at.join(prefix.nibbles()).child(nibble as u8);
-    let node = match std::mem::take(&mut children[nibble]) {
+    let below = at.join(&prefix).child(nibble);
+    let node = match child {
         Child::Node(node) => node,
         Child::Stored { branch, .. } => match context.source.load(&context.owner, &below, branch)? {
             Child::Node(node) => node,
             _ => return Err(Error::Fatal(format!("state store: no trie node at {below:?}"))),
         },
-        Child::Empty => unreachable!("the child was found in use"),
+        Child::Empty => unreachable!("who made the branch gave up empty places"),
     };
-    let merged = prefix.child(nibble as u8);
+    let merged = Path::of_nibbles(&prefix).child(nibble);
     match &node.kind {
         Kind::Leaf(leaf) => {
             gone(*at);
@@ -261,8 +261,8 @@ fn normalise(branch: Box<Branch>, at: &Path, context: &Context<'_>) -> Result<Ch
         }
         Kind::Branch(inner) => {
             gone(below);
-            let prefix = merged.join(inner.prefix.nibbles());
-            Ok(Child::branch(Branch { prefix, children: inner.children.clone() }))
+            let prefix = merged.join(&inner.prefix);
+            Ok(Child::branch(Branch::new(prefix.nibbles(), inner.children.clone())))
         }
     }
 }

@@ -8,17 +8,17 @@ use super::path::Path;
 
 /// The trie with this root, as far as `records` tell, which are in ascending order of their paths. The rest is left to
 /// the store; so is everything below a branch whose record is missing.
-pub fn upper_part(root: B256, records: Vec<(Path, Box<Branch>)>) -> Child {
+pub fn upper_part(root: B256, records: Vec<(Path, Branch)>) -> Child {
     // Parts that still need their parent, the one with the lowest path last.
-    let mut parts: Vec<(Path, Box<Branch>)> = Vec::with_capacity(records.len().min(1024));
+    let mut parts: Vec<(Path, Branch)> = Vec::with_capacity(records.len().min(1024));
     for (path, mut branch) in records.into_iter().rev() {
-        let start = path.join(branch.prefix.nibbles());
+        let start = path.join(&branch.prefix);
         while let Some((below, part)) = parts.pop_if(|(below, _)| below.nibbles().starts_with(path.nibbles())) {
             let mine = below.len() == start.len() + 1 && below.nibbles().starts_with(start.nibbles());
             if mine && let Some(nibble) = below.nibbles().last() {
-                let child = &mut branch.children[*nibble as usize];
-                if let Child::Stored { reference, branch: true } = child {
-                    *child = Child::stored_branch(part, *reference);
+                let child = branch.children.get_mut(*nibble);
+                if let Some(child @ Child::Stored { branch: true, .. }) = child {
+                    *child = Child::stored_branch(part, child.reference());
                 }
             }
         }
@@ -101,7 +101,7 @@ mod tests {
     fn in_memory(child: &Child) -> usize {
         match child {
             Child::Node(node) => match &node.kind {
-                Kind::Branch(branch) => 1 + branch.children.iter().map(in_memory).sum::<usize>(),
+                Kind::Branch(branch) => 1 + branch.children.iter().map(|(_, child)| in_memory(child)).sum::<usize>(),
                 Kind::Leaf(_) => 0,
             },
             _ => 0,
