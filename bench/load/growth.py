@@ -1,7 +1,9 @@
 """What a transaction costs the whole node in CPU, with ten thousand accounts in its state and with a million.
 
-Transfers go from ten thousand accounts, each in its turn, to accounts drawn from all of them with a fixed seed. A chain
-of each size grows by its own transactions first; every round starts a node on it anew and goes on with it.
+Transfers go from ten thousand accounts, each in its turn, to accounts drawn with a fixed seed: once from those ten
+thousand, so that only the state differs in size, and once from all accounts. Then the work differs too: with a million,
+a block changes more than twice as many accounts. A chain of each size grows by its own transactions first; every round
+starts a node on it anew and goes on with it.
 """
 
 import json
@@ -52,15 +54,16 @@ class _Chain:
     everyone: Sequence[Address]
     draw: random.Random
 
-    def lanes(self, count: int) -> list[list[bytes]]:
-        """The next transactions, raw, by connection."""
+    def lanes(self, count: int, recipients: int) -> list[list[bytes]]:
+        """The next transactions, raw, by connection, to the first ``recipients`` of all."""
         share, each = SENDERS // LANES, count // LANES
         return [
-            [self._transfer(self.senders[lane * share + turn % share]) for turn in range(each)] for lane in range(LANES)
+            [self._transfer(self.senders[lane * share + turn % share], recipients) for turn in range(each)]
+            for lane in range(LANES)
         ]
 
-    def _transfer(self, wallet: Wallet) -> bytes:
-        return wallet.sign(self.draw.choice(self.everyone), 1, max_fee_per_gas=FEE_WEI)
+    def _transfer(self, wallet: Wallet, recipients: int) -> bytes:
+        return wallet.sign(self.everyone[self.draw.randrange(recipients)], 1, max_fee_per_gas=FEE_WEI)
 
 
 def run(engine: str = "auto", count: int = 50_000, rounds: int = 3, sizes: Sequence[int] = SIZES) -> dict[str, Any]:
@@ -69,15 +72,24 @@ def run(engine: str = "auto", count: int = 50_000, rounds: int = 3, sizes: Seque
     result: dict[str, Any] = {"transactions": count, "rounds": rounds}
     with tempfile.TemporaryDirectory() as folder:
         chains = {size: _grow(engine, Path(folder) / str(size), size) for size in sizes}
-        measured: dict[int, list[dict[str, float]]] = {size: [] for size in sizes}
-        for _ in range(rounds):
-            for size, chain in chains.items():
-                measured[size].append(_measure(engine, chain, count))
-        for size in sizes:
-            result[f"{size} accounts"] = measured[size]
+        for name, recipients in (
+            ("toTheSame", dict.fromkeys(sizes, SENDERS)),
+            ("toAll", {size: size for size in sizes}),
+        ):
+            measured: dict[int, list[dict[str, float]]] = {size: [] for size in sizes}
+            for _ in range(rounds):
+                for size, chain in chains.items():
+                    measured[size].append(_measure(engine, chain, count, recipients[size]))
+            result[name] = {f"{size} accounts": measured[size] for size in sizes} | _ratios(
+                measured[sizes[-1]], measured[sizes[0]]
+            )
+    return result
+
+
+def _ratios(large: Sequence[dict[str, float]], small: Sequence[dict[str, float]]) -> dict[str, Any]:
+    result = {}
     for name in ("cpuMicrosPerTransaction", "perSecond"):
-        pairs = zip(measured[sizes[-1]], measured[sizes[0]], strict=True)
-        ratios = sorted(large[name] / small[name] for large, small in pairs)
+        ratios = sorted(one[name] / other[name] for one, other in zip(large, small, strict=True))
         named = zip(("min", "median", "max"), (ratios[0], ratios[len(ratios) // 2], ratios[-1]), strict=True)
         result[f"{name}Ratio"] = {key: round(ratio, 3) for key, ratio in named}
     return result
@@ -115,8 +127,8 @@ def _grow(engine: str, folder: Path, size: int) -> _Chain:
     return _Chain(folder, wallets, everyone, random.Random(size))
 
 
-def _measure(engine: str, chain: _Chain, count: int) -> dict[str, float]:
-    lanes = chain.lanes(count)
+def _measure(engine: str, chain: _Chain, count: int, recipients: int) -> dict[str, float]:
+    lanes = chain.lanes(count, recipients)
     begun = time.perf_counter()
     with server.node(engine, folder=chain.folder) as running:
         start_seconds = time.perf_counter() - begun
