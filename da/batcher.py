@@ -16,6 +16,7 @@ from da import limits
 from da.blocks import BatchBlock
 from da.codec import ClosedBatch
 from da.config import BatcherConfig
+from da.transactions import Gathered
 from sequencer.core.batch import BatchHeader, flashblocks_root
 from sequencer.core.entries import BatchClosed
 from sequencer.core.errors import Fatal, Malformed
@@ -175,8 +176,9 @@ def close(tip: BatchTip, blocks: Sequence[BatchBlock], epoch: int, term: int) ->
     derivation would not rebuild. Raises ``Fatal`` if the blocks break the rules of the format."""
     if any(block.attributes.term > term or block.attributes.epoch > epoch for block in blocks):
         raise Fatal(f"batcher: term {term} of epoch {epoch} closes blocks of a later one")
-    body = body_codec.encode(blocks)
-    if not _rebuilds(body, blocks):
+    gathered = body_codec.gather(blocks)
+    body = body_codec.encode(blocks, gathered)
+    if not _rebuilds(body, blocks, gathered):
         raise Fatal(f"batcher: blocks from {blocks[0].attributes.number} on cannot be rebuilt from their batch")
     flashblocks = [entry.flashblock for block in blocks for entry in block.flashblocks]
     header = BatchHeader(
@@ -197,9 +199,9 @@ def close(tip: BatchTip, blocks: Sequence[BatchBlock], epoch: int, term: int) ->
     return ClosedBatch(header, body, count, sum(block.transaction_bytes for block in blocks))
 
 
-def _rebuilds(body: bytes, blocks: Sequence[BatchBlock]) -> bool:
+def _rebuilds(body: bytes, blocks: Sequence[BatchBlock], gathered: Gathered) -> bool:
     """Reading ``body`` back gives exactly ``blocks``."""
     try:
-        return body_codec.holds(body, blocks)
+        return body_codec.holds(body, blocks, gathered)
     except Malformed:
         return False

@@ -24,14 +24,16 @@ that would rebuild other flashblocks than the signed ones is refused. Column kin
     proofs        uint 0: VRF proofs, one a block; none where prevRandao comes from the chain's seed
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain, islice
-from typing import Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import islice
+from operator import attrgetter
+from typing import Final, TypeAlias
 
 from da import limits, transactions
 from da.blocks import BatchBlock, DerivedBlock, DerivedFlashblock
 from da.columns import ColumnReader, ColumnWriter
+from da.transactions import Gathered
 from sequencer.core.block import PayloadAttributes
 from sequencer.core.entries import ArrivalRecord
 from sequencer.core.errors import Malformed
@@ -60,6 +62,11 @@ _BLOCK_COLUMNS: Final = (
     ("forced_deadline", 64, 0),
 )
 
+_BeforeParent: TypeAlias = tuple[int, int, int, int, int, int, int]
+_AfterParent: TypeAlias = tuple[Hash32, Hash32, Hash32, int, int]
+_VALUES: Final = attrgetter(*(spec.name for spec in fields(Flashblock)))
+"""The fields of a flashblock, which are seven, ``parent`` and five."""
+
 BLOCK_OVERHEAD_BYTES: Final = 192
 """More than any usual block adds to a body beside its transactions."""
 FLASHBLOCK_OVERHEAD_BYTES: Final = 52
@@ -76,24 +83,25 @@ def size_estimate(block: BatchBlock) -> int:
     )
 
 
-def encode(blocks: Sequence[BatchBlock | DerivedBlock]) -> bytes:
-    """The body of ``blocks``, which are consecutive and at least one."""
+def gather(blocks: Sequence[BatchBlock | DerivedBlock]) -> Gathered:
+    """What grows with the transactions of ``blocks``: for who encodes them and reads them back."""
+    return transactions.gather((entry.transactions, entry.arrivals) for block in blocks for entry in block.flashblocks)
+
+
+def encode(blocks: Sequence[BatchBlock | DerivedBlock], gathered: Gathered | None = None) -> bytes:
+    """The body of ``blocks``, which are consecutive and at least one; ``gathered`` from them, if it is there."""
     out = ColumnWriter()
     out.fixed((bytes((VERSION,)),))
     _write_blocks(out, [block.attributes for block in blocks])
-    entries = [entry for block in blocks for entry in block.flashblocks]
     out.uints(len(block.flashblocks) for block in blocks)
-    flashblocks = [entry.flashblock for entry in entries]
+    flashblocks = [entry.flashblock for block in blocks for entry in block.flashblocks]
     if flashblocks:
         out.fixed((flashblocks[0].parent,))
     out.uints(f.transaction_count for f in flashblocks)
     out.deltas(f.timestamp_ms for f in flashblocks)
     out.deltas(f.post_by for f in flashblocks)
     out.fixed(f.outcomes_root for f in flashblocks)
-    section = transactions.encode([raw for entry in entries for raw in entry.transactions])
-    out.uint(len(section))
-    out.fixed((section,))
-    transactions.write_arrivals(out, list(chain.from_iterable(entry.arrivals for entry in entries)))
+    (gathered or gather(blocks)).write(out)
     out.uint(0)
     return out.finish()
 
@@ -110,22 +118,21 @@ def decode(body: bytes) -> tuple[DerivedBlock, ...]:
     return _assemble(attributes, columns, raws, arrivals)
 
 
-def holds(body: bytes, blocks: Sequence[BatchBlock]) -> bool:
+def holds(body: bytes, blocks: Sequence[BatchBlock], gathered: Gathered | None = None) -> bool:
     """Whether ``decode`` gives exactly ``blocks``, found out at a tenth of its cost: nothing is made for each
     transaction. May raise ``Malformed`` where it does not."""
+    gathered = gathered or gather(blocks)
     entries = [entry for block in blocks for entry in block.flashblocks]
-    raws = [raw for entry in entries for raw in entry.transactions]
     reader = _reader(body)
     attributes = _read_blocks(reader)
     columns = _read_flashblocks(reader, len(attributes))
     same = (
         attributes == [block.attributes for block in blocks]
         and columns.per_block == [len(block.flashblocks) for block in blocks]
-        and columns.transactions == len(raws)
-        and transactions.holds(reader.section(limits.MAX_BODY_BYTES), raws)
-        and transactions.holds_arrivals(reader, list(chain.from_iterable(entry.arrivals for entry in entries)))
-        and _flashblocks(attributes, columns, raws) == [entry.flashblock for entry in entries]
         and all(len(e.transactions) == len(e.arrivals) == e.flashblock.transaction_count for e in entries)
+        and columns.transaction_counts == [entry.flashblock.transaction_count for entry in entries]
+        and gathered.holds(reader)
+        and _gives(attributes, columns, gathered, [entry.flashblock for entry in entries])
     )
     if same:
         reader.uint(0, "number of VRF proofs")
@@ -143,7 +150,7 @@ def _reader(body: bytes) -> ColumnReader:
         raise Malformed(f"body: {len(body)} bytes, more than {limits.MAX_BODY_BYTES}")
     if body[:1] != bytes((VERSION,)):
         raise Malformed("body: unknown version")
-    return ColumnReader(body[1:])
+    return ColumnReader(body, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,33 +214,51 @@ def _read_flashblocks(reader: ColumnReader, blocks: int) -> _FlashblockColumns:
 
 
 def _flashblocks(
-    attributes: Sequence[PayloadAttributes], columns: _FlashblockColumns, raws: Sequence[bytes]
+    attributes: Sequence[PayloadAttributes], columns: _FlashblockColumns, gathered: Gathered
 ) -> list[Flashblock]:
     """Every flashblock; what was not written is counted and computed here."""
-    places = _places(columns)
-    roots = transactions.order_roots([(place.first_position, place.count) for place in places], raws)
     flashblocks = []
     parent = columns.first_parent
-    for at, (place, order_root) in enumerate(zip(places, roots, strict=True)):
-        block = attributes[place.block]
-        flashblock = Flashblock(
-            epoch=block.epoch,
-            term=block.term,
-            reset=block.reset,
-            block_number=block.number,
-            index=place.index,
-            first_position=place.first_position,
-            transaction_count=place.count,
-            parent=parent,
-            order_root=order_root,
-            outcomes_root=Hash32(columns.outcomes_roots[at]),
-            ordering_policy=block.extra_data,
-            timestamp_ms=columns.timestamps_ms[at],
-            post_by=columns.post_bys[at],
-        )
-        flashblocks.append(flashblock)
-        parent = flashblock.struct_hash
+    for before, after in _fields(attributes, columns, gathered):
+        flashblocks.append(Flashblock(*before, parent, *after))
+        parent = flashblocks[-1].struct_hash
     return flashblocks
+
+
+def _gives(
+    attributes: Sequence[PayloadAttributes],
+    columns: _FlashblockColumns,
+    gathered: Gathered,
+    flashblocks: Sequence[Flashblock],
+) -> bool:
+    """Whether ``_flashblocks`` is exactly ``flashblocks``. Nothing is hashed again: what equals the given one has the
+    hash that the given one remembers."""
+    parent = columns.first_parent
+    for (before, after), flashblock in zip(_fields(attributes, columns, gathered), flashblocks, strict=True):
+        if (*before, parent, *after) != _VALUES(flashblock):
+            return False
+        parent = flashblock.struct_hash
+    return True
+
+
+def _fields(
+    attributes: Sequence[PayloadAttributes], columns: _FlashblockColumns, gathered: Gathered
+) -> Iterator[tuple[_BeforeParent, _AfterParent]]:
+    """Of every flashblock."""
+    places = _places(columns)
+    order_roots = gathered.order_roots([place.first_position for place in places])
+    for at, (place, order_root) in enumerate(zip(places, order_roots, strict=True)):
+        block = attributes[place.block]
+        yield (
+            (block.epoch, block.term, block.reset, block.number, place.index, place.first_position, place.count),
+            (
+                order_root,
+                Hash32(columns.outcomes_roots[at]),
+                block.extra_data,
+                columns.timestamps_ms[at],
+                columns.post_bys[at],
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,12 +289,14 @@ def _assemble(
     arrivals: Sequence[ArrivalRecord],
 ) -> tuple[DerivedBlock, ...]:
     """Blocks from their columns."""
-    entries = []
     taken = 0
-    for flashblock in _flashblocks(attributes, columns, raws):
-        stop = taken + flashblock.transaction_count
-        entries.append(DerivedFlashblock(flashblock, tuple(raws[taken:stop]), tuple(arrivals[taken:stop])))
+    contents = []
+    for count in columns.transaction_counts:
+        stop = taken + count
+        contents.append((tuple(raws[taken:stop]), tuple(arrivals[taken:stop])))
         taken = stop
+    flashblocks = _flashblocks(attributes, columns, transactions.gather(contents))
+    entries = [DerivedFlashblock(one, *content) for one, content in zip(flashblocks, contents, strict=True)]
     following = iter(entries)
     return tuple(
         DerivedBlock(block, tuple(islice(following, count)))

@@ -104,9 +104,9 @@ class ColumnReader:
 
     __slots__ = ("_at", "_data")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, at: int = 0) -> None:
         self._data = data
-        self._at = 0
+        self._at = at
 
     def uint(self, maximum: int, name: str) -> int:
         """One unsigned integer of at most ``maximum``, which ``name`` names in the error."""

@@ -5,9 +5,11 @@ without Python's lock and at a low priority: a batch closes beside users who wai
 its lock away only every few milliseconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import islice
 from types import ModuleType
+from typing import Any, Protocol
 
 from da import limits, transaction_columns
 from da.columns import ColumnReader, ColumnWriter
@@ -22,12 +24,83 @@ from sequencer.core.types import Hash32
 _native = native_extension()
 
 
-def encode(raws: Sequence[bytes]) -> bytes:
-    """The section of ``raws``."""
+class Gathered(Protocol):
+    """The transactions of flashblocks that follow one another, with their arrivals, as a body has them."""
+
+    def write(self, out: ColumnWriter) -> None:
+        """Append ``uint size || section || arrivals``."""
+        ...
+
+    def holds(self, reader: ColumnReader) -> bool:
+        """Whether what comes next reads as exactly these. May raise ``Malformed`` where it does not."""
+        ...
+
+    def order_roots(self, firsts: Sequence[int]) -> list[Hash32]:
+        """The order root of each flashblock, given the position of its first transaction."""
+        ...
+
+
+def gather(flashblocks: Iterable[tuple[Sequence[bytes], Sequence[ArrivalRecord]]]) -> Gathered:
+    """From the transactions and arrivals of each flashblock. Touches each transaction once, and in Rust nothing that
+    follows touches Python's objects again."""
     if _native is None:
-        return transaction_columns.encode(raws)
-    section: bytes = _native.encode_transactions(list(raws))
-    return section
+        return _GatheredInPython(flashblocks)
+    gathered = _native.BatchTransactions()
+    for transactions, arrivals in flashblocks:
+        gathered.add(transactions, arrivals)
+    return _GatheredInRust(gathered)
+
+
+class _GatheredInPython:
+    def __init__(self, flashblocks: Iterable[tuple[Sequence[bytes], Sequence[ArrivalRecord]]]) -> None:
+        self._raws: list[bytes] = []
+        self._arrivals: list[ArrivalRecord] = []
+        self._counts: list[int] = []
+        for transactions, arrivals in flashblocks:
+            self._raws += transactions
+            self._arrivals += arrivals
+            self._counts.append(len(transactions))
+
+    def write(self, out: ColumnWriter) -> None:
+        section = transaction_columns.encode(self._raws)
+        out.uint(len(section))
+        out.fixed((section,))
+        out.deltas(arrival.sequence for arrival in self._arrivals)
+        out.uints(arrival.age_ms for arrival in self._arrivals)
+        out.fixed((bytes(arrival.origin for arrival in self._arrivals),))
+
+    def holds(self, reader: ColumnReader) -> bool:
+        section = reader.section(limits.MAX_BODY_BYTES)
+        return (
+            transaction_columns.decode(section, len(self._raws)) == self._raws
+            and read_arrivals(reader, len(self._arrivals)) == self._arrivals
+        )
+
+    def order_roots(self, firsts: Sequence[int]) -> list[Hash32]:
+        rest = iter(self._raws)
+        return [
+            merkle.root(order_leaves(first, [keccak256(raw) for raw in islice(rest, count)]))
+            for first, count in zip(firsts, self._counts, strict=True)
+        ]
+
+
+class _GatheredInRust:
+    def __init__(self, gathered: Any) -> None:
+        self._gathered = gathered
+
+    def write(self, out: ColumnWriter) -> None:
+        out.fixed((self._gathered.encode(),))
+
+    def holds(self, reader: ColumnReader) -> bool:
+        return reader.foreign(self._read)
+
+    def order_roots(self, firsts: Sequence[int]) -> list[Hash32]:
+        roots: list[Hash32] = self._gathered.order_roots(firsts)
+        return roots
+
+    def _read(self, data: bytes, at: int) -> tuple[bool, int]:
+        end: int | None = self._gathered.holds(data, at, limits.MAX_BLOCK_BYTES, limits.MAX_BODY_BYTES)
+        return (False, at) if end is None else (True, end)
 
 
 def decode(section: bytes, count: int) -> list[bytes]:
@@ -41,43 +114,12 @@ def decode(section: bytes, count: int) -> list[bytes]:
     return raws
 
 
-def holds(section: bytes, raws: Sequence[bytes]) -> bool:
-    """Whether ``decode`` gives exactly ``raws``. May raise ``Malformed`` where it does not."""
-    if _native is None:
-        return transaction_columns.decode(section, len(raws)) == raws
-    same: bool = _native.holds_transactions(section, raws, limits.MAX_BLOCK_BYTES, limits.MAX_BODY_BYTES)
-    return same
-
-
-def order_roots(flashblocks: Sequence[tuple[int, int]], raws: Sequence[bytes]) -> list[Hash32]:
-    """The order root of each flashblock, given its first position and its count; ``raws`` are those of all."""
-    if _native is not None:
-        roots: list[Hash32] = _native.order_roots(flashblocks, raws)
-        return roots
-    found, taken = [], 0
-    for first, count in flashblocks:
-        own = raws[taken : taken + count]
-        found.append(merkle.root(order_leaves(first, [keccak256(raw) for raw in own])))
-        taken += count
-    return found
-
-
 def body_hash(body: bytes) -> Hash32:
     """Keccak-256 of a whole body: its ``dataHash``."""
     if _native is None:
         return keccak256(body)
     digest: Hash32 = _native.body_hash(body)
     return digest
-
-
-def write_arrivals(out: ColumnWriter, arrivals: Sequence[ArrivalRecord]) -> None:
-    """Append the columns of ``arrivals``."""
-    if _native is not None:
-        out.fixed((_native.encode_arrivals(arrivals),))
-        return
-    out.deltas(arrival.sequence for arrival in arrivals)
-    out.uints(arrival.age_ms for arrival in arrivals)
-    out.fixed((bytes(arrival.origin for arrival in arrivals),))
 
 
 def read_arrivals(reader: ColumnReader, count: int) -> list[ArrivalRecord]:
@@ -90,24 +132,9 @@ def read_arrivals(reader: ColumnReader, count: int) -> list[ArrivalRecord]:
     return list(map(ArrivalRecord, sequences, ages, origins))
 
 
-def holds_arrivals(reader: ColumnReader, arrivals: Sequence[ArrivalRecord]) -> bool:
-    """Whether ``read_arrivals`` gives exactly ``arrivals``. Raises ``Malformed`` or reads nothing where it does not."""
-    if _native is None:
-        return read_arrivals(reader, len(arrivals)) == arrivals
-    same: bool = reader.foreign(partial(_native_holds_arrivals, _native, arrivals))
-    return same
-
-
 def _native_arrivals(native: ModuleType, count: int, data: bytes, at: int) -> tuple[list[ArrivalRecord], int]:
     try:
         arrivals, end = native.decode_arrivals(data, at, count)
     except native.Refused as error:
         raise Malformed(f"body: {error.args[1]}") from None
     return list(map(ArrivalRecord._make, arrivals)), end
-
-
-def _native_holds_arrivals(
-    native: ModuleType, arrivals: Sequence[ArrivalRecord], data: bytes, at: int
-) -> tuple[bool, int]:
-    end: int | None = native.holds_arrivals(data, at, arrivals)
-    return (False, at) if end is None else (True, end)

@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 from da import body, transactions
 from da.blocks import BatchBlock
 from da.columns import ColumnReader, ColumnWriter
+from sequencer.core import merkle
 from sequencer.core.entries import ArrivalRecord
 from sequencer.core.errors import Malformed
+from sequencer.core.flashblock import order_leaves
+from sequencer.core.keccak import keccak256
 from tests.unit.da.chains import make_blocks
+from tests.unit.da.transactions import CUT, WHOLE
 
 pytest.importorskip("rollup_sequencer_native", reason="the native engine is not built: `make native` builds it")
 
@@ -38,23 +42,50 @@ arrivals = st.lists(st.builds(ArrivalRecord, u64, u64, st.integers(0, 255)), max
 BLOCKS = make_blocks(4, seed=7)
 
 
-def _columns(module: ModuleType, given: list[ArrivalRecord]) -> bytes:
+raws = st.lists(st.sampled_from([*CUT.values(), *WHOLE.values()]).filter(len), max_size=4)
+
+
+def _written(module: ModuleType, given: list[tuple[list[bytes], list[ArrivalRecord]]]) -> bytes:
     out = ColumnWriter()
-    module.write_arrivals(out, given)
+    module.gather(given).write(out)
     return out.finish()
 
 
+@given(st.lists(st.tuples(raws, arrivals), max_size=4))
+def test_what_is_gathered_has_one_encoding_and_reads_back(given: list[tuple[list[bytes], list[ArrivalRecord]]]) -> None:
+    encoded = _written(transactions, given)
+    assert encoded == _written(PYTHON, given)
+    for module in (transactions, PYTHON):
+        reader = ColumnReader(b"\x03" + encoded + b"\x05", 1)
+        assert module.gather(given).holds(reader)
+        assert reader.uint(9, "what follows") == 5
+
+
 @given(arrivals)
-def test_arrivals_have_one_encoding_and_read_back(given: list[ArrivalRecord]) -> None:
-    encoded = _columns(transactions, given)
-    assert encoded == _columns(PYTHON, given)
+def test_arrivals_read_back(given: list[ArrivalRecord]) -> None:
+    encoded = _written(transactions, [([], given)])
     for module in (transactions, PYTHON):
         reader = ColumnReader(encoded + b"\x05")
+        size = reader.uint(99, "size of the section")
+        assert len(reader.blocks([size])[0]) == size
         assert module.read_arrivals(reader, len(given)) == given
         assert reader.uint(9, "what follows") == 5
-        reader = ColumnReader(encoded + b"\x05")
-        assert module.holds_arrivals(reader, given)
-        assert reader.uint(9, "what follows") == 5
+
+
+@given(st.binary(max_size=200), st.lists(st.tuples(raws, arrivals), max_size=2), st.data())
+def test_nothing_else_reads_as_what_is_gathered(
+    data: bytes, given: list[tuple[list[bytes], list[ArrivalRecord]]], draw: st.DataObject
+) -> None:
+    encoded = bytearray(_written(transactions, given))
+    at = draw.draw(st.integers(0, len(encoded) - 1))
+    encoded[at] ^= draw.draw(st.integers(1, 255))
+    for hostile in (bytes(encoded), bytes(encoded[:at]), data):
+        for module in (transactions, PYTHON):
+            reader = ColumnReader(hostile)
+            try:
+                assert not module.gather(given).holds(reader) or hostile.startswith(_written(PYTHON, given))
+            except Malformed:
+                continue
 
 
 @given(st.binary(max_size=60), st.integers(0, 20))
@@ -73,9 +104,10 @@ def test_hostile_arrivals_are_refused_alike(data: bytes, count: int) -> None:
     st.lists(st.tuples(st.integers(0, 2**20), st.lists(st.binary(min_size=1, max_size=200), max_size=9)), max_size=9)
 )
 def test_order_roots(given: list[tuple[int, list[bytes]]]) -> None:
-    places = [(first, len(raws)) for first, raws in given]
-    raws = [raw for _, own in given for raw in own]
-    assert transactions.order_roots(places, raws) == PYTHON.order_roots(places, raws)
+    firsts = [first for first, _ in given]
+    expected = [merkle.root(order_leaves(first, [keccak256(raw) for raw in own])) for first, own in given]
+    for module in (transactions, PYTHON):
+        assert module.gather((own, ()) for _, own in given).order_roots(firsts) == expected
 
 
 Change = Callable[[BatchBlock], BatchBlock]

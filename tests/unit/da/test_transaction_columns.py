@@ -10,10 +10,10 @@ from da import limits, transaction_columns, transactions
 from da.columns import ColumnWriter
 from da.transaction_fields import cut, join
 from sequencer.core.errors import Malformed
-from tests.unit.da.transactions import CUT, WHOLE, typed
+from tests.unit.da.transactions import CUT, WHOLE, Installed, typed
 
 READABLE = [*CUT.values(), *(raw for raw in WHOLE.values() if raw)]
-both = pytest.mark.parametrize("codec", [transactions, transaction_columns], ids=["installed", "python"])
+both = pytest.mark.parametrize("codec", [Installed, transaction_columns], ids=["installed", "python"])
 
 
 @pytest.mark.parametrize("name", CUT)
@@ -114,11 +114,11 @@ def test_a_section_that_is_not_the_encoding_of_its_transactions_is_refused(codec
 
 
 def test_without_the_extension_the_section_is_made_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = transactions.encode(READABLE)
+    expected = Installed.encode(READABLE)
     monkeypatch.setitem(sys.modules, "rollup_sequencer_native", None)
     try:
         python = importlib.reload(transactions)
-        assert python.encode(READABLE) == expected
+        assert Installed.encode(READABLE) == expected
         assert python.decode(expected, len(READABLE)) == READABLE
     finally:
         monkeypatch.undo()

@@ -1,5 +1,9 @@
 """Transactions for the tests of the columns: every form that is cut, and everything near it that is not."""
 
+from collections.abc import Sequence
+
+from da import limits, transactions
+from da.columns import ColumnReader, ColumnWriter
 from sequencer.core import rlp
 
 TO = b"\x70" * 20
@@ -81,3 +85,19 @@ WHOLE = {
     "byte with a prefix": b"\x02" + rlp.encode_list([b"\x81\x05", typed()[4:]]),
 }
 """Kept whole."""
+
+
+class Installed:
+    """Sections as the installed ``transactions`` makes and reads them."""
+
+    @staticmethod
+    def encode(raws: Sequence[bytes]) -> bytes:
+        """The section of ``raws``."""
+        out = ColumnWriter()
+        transactions.gather([(raws, ())]).write(out)
+        return ColumnReader(out.finish()).section(limits.MAX_BODY_BYTES)
+
+    @staticmethod
+    def decode(section: bytes, count: int) -> list[bytes]:
+        """Its ``count`` transactions."""
+        return transactions.decode(section, count)

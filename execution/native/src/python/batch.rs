@@ -10,13 +10,7 @@ use super::detached_behind;
 use crate::batch::{self, Bounds, arrivals};
 use crate::codec::flashblock::{self, Arrival};
 use crate::error::Refusal;
-
-/// The section of raw transactions.
-#[pyfunction]
-pub fn encode_transactions(py: Python<'_>, raws: Vec<PyBackedBytes>) -> PyResult<Bound<'_, PyBytes>> {
-    let section = detached_behind(py, || Ok(batch::encode(&raws)))?;
-    Ok(PyBytes::new(py, &section))
-}
+use crate::keccak;
 
 /// The raw transactions of a section. Raises `Refused`.
 #[pyfunction]
@@ -32,47 +26,6 @@ pub fn decode_transactions<'py>(
     PyList::new(py, raws.iter().map(|raw| PyBytes::new(py, raw)))
 }
 
-/// Whether the section reads as exactly `raws`.
-#[pyfunction]
-pub fn holds_transactions(
-    py: Python<'_>,
-    section: PyBackedBytes,
-    raws: Vec<PyBackedBytes>,
-    max_transaction_bytes: usize,
-    max_data_bytes: usize,
-) -> PyResult<bool> {
-    let bounds = Bounds { transaction: max_transaction_bytes, data: max_data_bytes };
-    detached_behind(py, || {
-        let read = batch::decode(&section, raws.len(), bounds);
-        Ok(read.is_ok_and(|read| read.iter().zip(&raws).all(|(read, raw)| read[..] == raw[..])))
-    })
-}
-
-/// The order roots of flashblocks: `(position of the first, count)` of each, and the raw transactions of all.
-#[pyfunction]
-pub fn order_roots<'py>(
-    py: Python<'py>,
-    flashblocks: Vec<(u32, usize)>,
-    raws: Vec<PyBackedBytes>,
-) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-    let roots = detached_behind(py, || {
-        let mut rest = raws.iter();
-        let root = |(first, count): &(u32, usize)| {
-            let hashes: Vec<_> = rest.by_ref().take(*count).map(keccak256).collect();
-            flashblock::root(flashblock::leaves(*first, &hashes))
-        };
-        Ok(flashblocks.iter().map(root).collect::<Vec<_>>())
-    })?;
-    Ok(roots.iter().map(|root| bytes(py, root.as_slice())).collect())
-}
-
-/// The columns of arrivals.
-#[pyfunction]
-pub fn encode_arrivals(py: Python<'_>, given: Vec<Arrival>) -> PyResult<Bound<'_, PyBytes>> {
-    let columns = detached_behind(py, || Ok(arrivals::encode(&given)))?;
-    Ok(bytes(py, &columns))
-}
-
 /// The `count` arrivals in the columns that begin at `start`, and where these end. Raises `Refused`.
 #[pyfunction]
 pub fn decode_arrivals(
@@ -84,23 +37,80 @@ pub fn decode_arrivals(
     detached_behind(py, || Ok(arrivals::decode(&data, start, count).map_err(Refusal::malformed)?))
 }
 
-/// Where the columns that begin at `start` end, if they read as exactly `given`.
-#[pyfunction]
-pub fn holds_arrivals(
-    py: Python<'_>,
-    data: PyBackedBytes,
-    start: usize,
-    given: Vec<Arrival>,
-) -> PyResult<Option<usize>> {
-    detached_behind(py, || {
-        let read = arrivals::decode(&data, start, given.len());
-        Ok(read.ok().filter(|(read, _)| *read == given).map(|(_, end)| end))
-    })
-}
-
 /// Keccak-256 of a whole body.
 #[pyfunction]
 pub fn body_hash(py: Python<'_>, body: PyBackedBytes) -> PyResult<Bound<'_, PyBytes>> {
     let hash = detached_behind(py, || Ok(keccak256(&body)))?;
     Ok(bytes(py, hash.as_slice()))
+}
+
+/// The transactions of flashblocks that follow one another, with their arrivals: out of Python's objects once, for all
+/// that a batch needs of them.
+#[pyclass(name = "BatchTransactions", module = "rollup_sequencer_native")]
+#[derive(Default)]
+pub struct PyBatchTransactions {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    arrivals: Vec<Arrival>,
+    /// How many transactions each flashblock has.
+    counts: Vec<usize>,
+}
+
+impl PyBatchTransactions {
+    fn raws(&self) -> Vec<&[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(|end| &self.bytes[std::mem::replace(&mut start, *end)..*end]).collect()
+    }
+}
+
+#[pymethods]
+impl PyBatchTransactions {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// Take those of the next flashblock.
+    fn add(&mut self, transactions: Vec<Bound<'_, PyBytes>>, mut arrivals: Vec<Arrival>) {
+        for raw in &transactions {
+            self.bytes.extend_from_slice(raw.as_bytes());
+            self.ends.push(self.bytes.len());
+        }
+        self.arrivals.append(&mut arrivals);
+        self.counts.push(transactions.len());
+    }
+
+    /// `uint size || section || arrivals`, as a body has them.
+    fn encode<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let columns = detached_behind(py, || Ok(batch::encode_all(&self.raws(), &self.arrivals)))?;
+        Ok(bytes(py, &columns))
+    }
+
+    /// Where what begins at `start` of `data` ends, if it reads as exactly these.
+    fn holds(
+        &self,
+        py: Python<'_>,
+        data: PyBackedBytes,
+        start: usize,
+        max_transaction_bytes: usize,
+        max_data_bytes: usize,
+    ) -> PyResult<Option<usize>> {
+        let bounds = Bounds { transaction: max_transaction_bytes, data: max_data_bytes };
+        detached_behind(py, || Ok(batch::holds(&data, start, &self.raws(), &self.arrivals, bounds)))
+    }
+
+    /// The order root of each flashblock, given the position of its first transaction.
+    fn order_roots<'py>(&self, py: Python<'py>, firsts: Vec<u32>) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+        let roots = detached_behind(py, || {
+            let hashes = keccak::digests(&self.raws());
+            let mut rest = &hashes[..];
+            let root = |(first, count): (&u32, &usize)| {
+                let (own, others) = rest.split_at(*count);
+                rest = others;
+                flashblock::root(flashblock::leaves(*first, own))
+            };
+            Ok(firsts.iter().zip(&self.counts).map(root).collect::<Vec<_>>())
+        })?;
+        Ok(roots.iter().map(|root| bytes(py, root.as_slice())).collect())
+    }
 }

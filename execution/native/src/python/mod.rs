@@ -82,19 +82,15 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<ingress::PySendReader>()?;
     module.add_class::<engine::PyPlainReads>()?;
     module.add_class::<idle_poll::PyIdlePoll>()?;
+    module.add_class::<batch::PyBatchTransactions>()?;
     module.add_function(wrap_pyfunction!(flashblock::flashblock_roots, module)?)?;
     module.add_function(wrap_pyfunction!(flashblock::flashblock_tree, module)?)?;
     module.add_function(wrap_pyfunction!(flashblock::flashblock_entry, module)?)?;
     module.add_function(wrap_pyfunction!(transaction::recover, module)?)?;
     module.add_function(wrap_pyfunction!(transaction::decode, module)?)?;
-    module.add_function(wrap_pyfunction!(batch::encode_transactions, module)?)?;
     module.add_function(wrap_pyfunction!(batch::decode_transactions, module)?)?;
-    module.add_function(wrap_pyfunction!(batch::holds_transactions, module)?)?;
-    module.add_function(wrap_pyfunction!(batch::order_roots, module)?)?;
     module.add_function(wrap_pyfunction!(batch::body_hash, module)?)?;
-    module.add_function(wrap_pyfunction!(batch::encode_arrivals, module)?)?;
     module.add_function(wrap_pyfunction!(batch::decode_arrivals, module)?)?;
-    module.add_function(wrap_pyfunction!(batch::holds_arrivals, module)?)?;
     module.add_function(wrap_pyfunction!(state_test::run_state_test, module)?)?;
     Ok(())
 }
