@@ -57,17 +57,18 @@ async def open_layer(
     settings: LayerSettings,
     *,
     local_dir: Path,
-    genesis_text: str | None,
+    genesis_text: Callable[[], str] | None,
     clock_ms: Callable[[], int],
     poster: Poster | None = None,
 ) -> AsyncIterator[OpenLayer]:
-    """The layer of a chain with this ``origin``; ``local`` in ``local_dir`` without one, made for ``genesis_text``
-    unless it is only read. Talks to nobody yet: a layer that is away delays posting, not the chain."""
+    """The layer of a chain with this ``origin``; ``local`` in ``local_dir`` without one, made for the
+    ``genesis_text`` that is asked for unless it is only read. Talks to nobody yet: a layer that is away delays posting,
+    not the chain."""
     async with AsyncExitStack() as stack:
         if origin is None:
             local = LocalLayer(local_dir)
             if genesis_text is not None:
-                await asyncio.to_thread(local.open, genesis_text)
+                await asyncio.to_thread(lambda: local.open(genesis_text()))
             yield OpenLayer(local)
             return
         celestia = await _celestia(stack, settings.celestia, origin.celestia) if origin.celestia else None

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from sequencer.core import encoding, rlp, transaction
 from sequencer.core.errors import Malformed, Rejected
-from sequencer.core.genesis import GenesisAccount
+from sequencer.core.genesis_accounts import GenesisAccount
 from sequencer.core.keccak import keccak256
 from sequencer.core.receipt import Log
 from sequencer.core.transaction import RecoveredTransaction

@@ -13,7 +13,8 @@ from typing import Any, Final
 from sequencer.core import encoding
 from sequencer.core.chain_spec import FORKS, ChainSpec, DaOrigin, FeeRule, ForkTime, OrderingRule
 from sequencer.core.errors import ConfigError, Malformed
-from sequencer.core.genesis import Genesis, GenesisAccount
+from sequencer.core.genesis import Genesis
+from sequencer.core.genesis_accounts import GenesisAccount
 from sequencer.core.membership import SequencerInfo, SequencerSet
 from sequencer.core.types import ZERO_HASH, Address, Hash32
 

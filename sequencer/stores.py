@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Final
 
+import structlog
 from prometheus_client import CollectorRegistry
 
 from da.selection import LayerSettings, OpenLayer, open_layer
@@ -31,6 +34,11 @@ from sequencer.storage.blocks import BlockStore
 from sequencer.storage.meta import ChainMeta
 from sequencer.storage.rocks import RocksStorage
 from sequencer.storage.table import L1_JOURNAL, PrefixedStorage
+
+log = structlog.get_logger(__name__)
+
+TOLD_AFTER_S: Final = 1.0
+"""An operator waits so long without a word of what for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ async def open_stores(
             pass_fds=pass_fds,
         )
         stack.callback(engine.close)
-        genesis_header = await asyncio.to_thread(engine.open, genesis)
+        genesis_header = await _open(engine, genesis)
         guarded = GuardedChain(key, genesis.spec.chain_id, genesis_header.hash)
         await asyncio.to_thread(stack.enter_context, hold_key(guarded))
         guard = GuardFile(data_dir / "guard", guarded, OS_FILES, home_of)
@@ -110,7 +118,7 @@ async def open_stores(
                 genesis.spec.da,
                 LayerSettings(settings.celestia, settings.ethereum, settings.fallback),
                 local_dir=local_da_dir(settings, data_dir),
-                genesis_text=genesis_file.dump(genesis),
+                genesis_text=partial(genesis_file.dump, genesis),
                 clock_ms=clock_ms,
                 poster=L1Poster(l1_signer, PrefixedStorage(storage, L1_JOURNAL)) if l1_signer else None,
             )
@@ -131,3 +139,13 @@ async def open_stores(
             halt_file=data_dir / "halted",
             evidence_folder=data_dir / "evidence",
         )
+
+
+async def _open(engine: ExecutionEngine, genesis: Genesis) -> Header:
+    """Open the engine, which the first time makes the state of every account of the genesis."""
+    tell = partial(log.info, "opening the state", accounts=len(genesis.accounts), engine=engine.name)
+    told = asyncio.get_running_loop().call_later(TOLD_AFTER_S, tell)
+    try:
+        return await asyncio.to_thread(engine.open, genesis)
+    finally:
+        told.cancel()

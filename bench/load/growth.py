@@ -26,7 +26,7 @@ from bench.load.work import FEE_WEI
 from bench.micro.workloads import FUND, FUND_CODE, filler_address, word
 from sequencer import chain_file
 from sequencer.core import genesis as genesis_file
-from sequencer.core.genesis import GenesisAccount
+from sequencer.core.genesis_accounts import GenesisAccount
 from sequencer.core.keccak import keccak256
 from sequencer.core.membership import SequencerInfo
 from sequencer.core.types import Address, Hash32

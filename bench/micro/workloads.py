@@ -5,7 +5,8 @@ from typing import Final
 from sequencer.core import rlp, secp256k1
 from sequencer.core.block import Header, PayloadAttributes
 from sequencer.core.chain_spec import ChainSpec, ForkTime
-from sequencer.core.genesis import Genesis, GenesisAccount
+from sequencer.core.genesis import Genesis
+from sequencer.core.genesis_accounts import GenesisAccount
 from sequencer.core.keccak import keccak256
 from sequencer.core.membership import SequencerInfo, SequencerSet
 from sequencer.core.types import ZERO_HASH, Address, Hash32

@@ -127,7 +127,11 @@ def run_node(
 def read_genesis(file: Path) -> Genesis:
     """The genesis in ``file``. Raises ``ConfigError``."""
     try:
-        return genesis_file.load(file.read_text(encoding="utf-8"))
+        with ProgressBar("reading the genesis") as bar:
+            return genesis_file.load(
+                file.read_text(encoding="utf-8"),
+                on_progress=lambda done, of: bar.show(done / of, f"{done} of {of} accounts"),
+            )
     except OSError as error:
         raise ConfigError("node.genesis", str(file), error.strerror or "cannot be read") from None
     except Malformed as error:

@@ -7,7 +7,7 @@ what is ours. The block hash covers the accounts through the state root, and the
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -25,19 +25,10 @@ from sequencer.core.chain_spec import (
     OrderingRule,
 )
 from sequencer.core.errors import Malformed
+from sequencer.core.genesis_accounts import GenesisAccount, OnProgress, accounts_from_json, accounts_text
 from sequencer.core.keccak import keccak256
 from sequencer.core.membership import SequencerInfo, SequencerSet
 from sequencer.core.types import UINT64_MAX, ZERO_ADDRESS, ZERO_HASH, Address, Hash32
-
-
-@dataclass(frozen=True, slots=True)
-class GenesisAccount:
-    """An account that exists before block 1; the balance is in wei, storage maps slots to values."""
-
-    balance_wei: int = 0
-    nonce: int = 0
-    code: bytes = b""
-    storage: Mapping[Hash32, Hash32] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +64,23 @@ def dump(genesis: Genesis) -> str:
         "gasLimit": hex(spec.gas_limit),
         "baseFeePerGas": hex(spec.fees.initial_base_fee_wei),
         "difficulty": "0x0",
-        "alloc": {
-            encoding.data(address): _account_json(account) for address, account in sorted(genesis.accounts.items())
-        },
+        "alloc": {},
     }
-    return json.dumps(document, indent=2) + "\n"
+    before, after = json.dumps(document, indent=2).rsplit("{}", 1)
+    entries = "".join(accounts_text(genesis.accounts))
+    return "".join((before, "{", entries, "\n  }" if entries else "}", after, "\n"))
 
 
-def load(text: str) -> Genesis:
-    """The genesis in a file's text. Raises ``Malformed`` naming the member that is wrong."""
+def load(text: str, on_progress: OnProgress = lambda _done, _of: None) -> Genesis:
+    """The genesis in a file's text, its accounts in columns. Raises ``Malformed`` naming the member that is wrong."""
     try:
         document = orjson.loads(text)
+        del text  # as large as the accounts will be, once they are in columns
     except ValueError as error:
         raise Malformed(f"genesis file is not JSON: {error}") from None
     try:
         spec = _spec_from_json(document)
-        accounts = {
-            Address(encoding.parse_data("0x" + address.removeprefix("0x"), 20)): _account_from_json(account)
-            for address, account in document["alloc"].items()
-        }
+        accounts = accounts_from_json(document["alloc"], on_progress)
         return Genesis(spec, encoding.parse_quantity(document["timestamp"], UINT64_MAX), accounts)
     except KeyError as error:
         raise Malformed(f"genesis file lacks {error}") from None
@@ -188,26 +177,4 @@ def _spec_from_json(document: Mapping[str, Any]) -> ChainSpec:
             ),
         ),
         da=_da_from_json(rollup.get("da")),
-    )
-
-
-def _account_json(account: GenesisAccount) -> dict[str, Any]:
-    document: dict[str, Any] = {"balance": hex(account.balance_wei)}
-    if account.nonce:
-        document["nonce"] = hex(account.nonce)
-    if account.code:
-        document["code"] = encoding.data(account.code)
-    if account.storage:
-        document["storage"] = {encoding.data(k): encoding.data(v) for k, v in sorted(account.storage.items())}
-    return document
-
-
-def _account_from_json(document: Mapping[str, Any]) -> GenesisAccount:
-    return GenesisAccount(
-        balance_wei=encoding.parse_quantity(document["balance"]),
-        nonce=encoding.parse_quantity(document.get("nonce", "0x0"), UINT64_MAX),
-        code=encoding.parse_data(document.get("code", "0x")),
-        storage={
-            encoding.parse_hash(slot): encoding.parse_hash(value) for slot, value in document.get("storage", {}).items()
-        },
     )

@@ -17,6 +17,7 @@ from sequencer.core.block import Block, Header, PayloadAttributes, decode_header
 from sequencer.core.calls import AccountView, CallRequest, CallResult
 from sequencer.core.errors import Fatal, Rejected
 from sequencer.core.genesis import Genesis
+from sequencer.core.genesis_accounts import GenesisAccounts
 from sequencer.core.plain_reads import PlainReads
 from sequencer.core.ports import StateAt
 from sequencer.core.receipt import Outcome
@@ -62,11 +63,12 @@ class NativeEngine(NativeInspection):
             self._folder.mkdir(parents=True, exist_ok=True)
             with translated():
                 self._engine = native.Engine(self._folder, self._background, self._readers)
-        accounts = [
+        accounts = GenesisAccounts.of(genesis.accounts)
+        others = [
             (address, account.balance_wei, account.nonce, account.code, list(account.storage.items()))
-            for address, account in genesis.accounts.items()
+            for address, account in accounts.others.items()
         ]
-        header = genesis.header(Hash32(self.ask("open_genesis", accounts)))
+        header = genesis.header(Hash32(self.ask("open_genesis", accounts.addresses, accounts.balances, others)))
         forks = [(fork.name, fork.timestamp) for fork in genesis.spec.forks]
         self.ask("open", genesis.spec.chain_id, forks, genesis.spec.fee_vault, header.encoded)
         self._block = None

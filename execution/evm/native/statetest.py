@@ -7,7 +7,7 @@ import rollup_sequencer_native as native
 from execution.evm.native.errors import rejected, translated
 from execution.statetest import CaseBlock
 from sequencer.core.errors import Rejected
-from sequencer.core.genesis import GenesisAccount
+from sequencer.core.genesis_accounts import GenesisAccount
 from sequencer.core.receipt import Log
 from sequencer.core.transaction import RecoveredTransaction
 from sequencer.core.types import Address, Hash32

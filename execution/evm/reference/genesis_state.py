@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from execution.evm.reference.state import StateTries, StateView
 from execution.evm.reference.world import ExecutionContext, World
-from sequencer.core.genesis import GenesisAccount
+from sequencer.core.genesis_accounts import GenesisAccount
 from sequencer.core.keccak import EMPTY_TRIE_ROOT
 from sequencer.core.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32
 

@@ -11,7 +11,7 @@ from execution.evm.reference.wire import pack_transaction
 from execution.evm.reference.world import ExecutionContext, World
 from execution.statetest import CaseBlock
 from sequencer.core.errors import Rejected
-from sequencer.core.genesis import GenesisAccount
+from sequencer.core.genesis_accounts import GenesisAccount
 from sequencer.core.keccak import keccak256
 from sequencer.core.receipt import Log
 from sequencer.core.transaction import RecoveredTransaction

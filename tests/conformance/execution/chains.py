@@ -10,7 +10,8 @@ from sequencer.core.block import Block, Header, PayloadAttributes
 from sequencer.core.calls import CallRequest, CallResult
 from sequencer.core.chain_spec import ChainSpec, ForkTime
 from sequencer.core.errors import Rejected
-from sequencer.core.genesis import Genesis, GenesisAccount
+from sequencer.core.genesis import Genesis
+from sequencer.core.genesis_accounts import GenesisAccount
 from sequencer.core.keccak import keccak256
 from sequencer.core.membership import SequencerInfo, SequencerSet
 from sequencer.core.ports import ExecutionEngine, StateAt

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sequencer.core.errors import Fatal, Temporary
-from sequencer.core.genesis import GenesisAccount
+from sequencer.core.genesis_accounts import GenesisAccount
 from sequencer.core.keccak import EMPTY_HASH
 from sequencer.core.types import Address, Hash32
 from tests.conformance.execution.bytecode import word, words

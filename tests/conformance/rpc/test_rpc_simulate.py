@@ -14,7 +14,8 @@ from jsonschema import Draft7Validator
 
 from sequencer.core.block import Header
 from sequencer.core.chain_spec import ChainSpec, FeeRule, ForkTime
-from sequencer.core.genesis import Genesis, GenesisAccount
+from sequencer.core.genesis import Genesis
+from sequencer.core.genesis_accounts import GenesisAccount
 from sequencer.core.ports import ExecutionEngine
 from sequencer.core.simulation import SimulatedBlock, Simulation
 from sequencer.core.types import ZERO_ADDRESS, ZERO_HASH

@@ -22,7 +22,8 @@ from execution.evm.reference.transition import Call
 from sequencer.core.block import Header, PayloadAttributes
 from sequencer.core.chain_spec import ChainSpec, ForkTime
 from sequencer.core.errors import Rejected
-from sequencer.core.genesis import Genesis, GenesisAccount
+from sequencer.core.genesis import Genesis
+from sequencer.core.genesis_accounts import GenesisAccount
 from sequencer.core.membership import SequencerInfo, SequencerSet
 from sequencer.core.types import ZERO_HASH, Address, Hash32
 

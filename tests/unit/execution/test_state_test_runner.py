@@ -9,7 +9,7 @@ import pytest
 
 from execution.statetest import Case, CaseBlock, host, load_cases, run_case
 from sequencer.core.errors import Malformed, Reason, Rejected
-from sequencer.core.genesis import GenesisAccount
+from sequencer.core.genesis_accounts import GenesisAccount
 from sequencer.core.keccak import EMPTY_LIST_HASH
 from sequencer.core.receipt import Log
 from sequencer.core.transaction import RecoveredTransaction

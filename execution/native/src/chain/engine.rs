@@ -14,7 +14,7 @@ use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 
 use super::background::{Background, COMMITS};
-use super::genesis::{self, GenesisAccount};
+use super::genesis::{self, GenesisAccounts};
 use super::open::{Answer, OpenBlock};
 use super::progress::{Progress, lock};
 use crate::codec::header::Header;
@@ -175,9 +175,8 @@ impl Engine {
     }
 
     /// Creates the state of block 0, or finds it. Returns its root, from which the caller makes block 0's header.
-    pub fn open_genesis(&self, mut accounts: Vec<GenesisAccount>) -> Result<B256> {
-        accounts.sort_unstable_by_key(|account| account.address);
-        let digest = genesis::digest(&accounts);
+    pub fn open_genesis(&self, accounts: &GenesisAccounts<'_>) -> Result<B256> {
+        let digest = accounts.digest();
         if let Some(stored) = self.store.snapshot().genesis()? {
             if stored.digest != digest {
                 return Err(Error::Fatal("the state on disk belongs to another genesis".into()));
@@ -185,7 +184,7 @@ impl Engine {
             return Ok(stored.root);
         }
         self.store.clear()?;
-        let root = genesis::write(&self.store, &accounts)?;
+        let root = genesis::write(&self.store, accounts)?;
         write_genesis(&self.store, StoredGenesis { digest, root })?;
         Ok(root)
     }

@@ -30,7 +30,7 @@ pub use block_override::BlockOverride;
 pub use call::{CallOutcome, CallRequest};
 pub use engine::{Attributes, Engine, Memory, SealedBlock, Spec};
 pub use estimate::Estimate;
-pub use genesis::GenesisAccount;
+pub use genesis::{GenesisAccount, GenesisAccounts};
 pub use open::Answer;
 pub use plain::PlainReads;
 pub use proof::AccountProof;

@@ -13,7 +13,9 @@ use super::request::call_request;
 use super::simulate::{simulated, simulation};
 use super::transaction::{Given, refusal};
 use super::{Fatal, attached, detached};
-use crate::chain::{At, Attributes, CallOutcome, Engine, Estimate, GenesisAccount, PlainReads, Readers, Spec};
+use crate::chain::{
+    At, Attributes, CallOutcome, Engine, Estimate, GenesisAccount, GenesisAccounts, PlainReads, Readers, Spec,
+};
 use crate::codec::header::Header;
 use crate::error::{Error, Result};
 use crate::state::{Account, fork_of};
@@ -93,10 +95,19 @@ impl PyEngine {
         Ok(())
     }
 
-    /// Creates or finds the state of block 0; its root.
-    fn open_genesis<'py>(&self, py: Python<'py>, accounts: Vec<AccountFields>) -> PyResult<Bound<'py, PyBytes>> {
-        let accounts = accounts.into_iter().map(genesis_account).collect::<PyResult<Vec<_>>>()?;
-        let root = detached(py, || self.engine()?.open_genesis(accounts))?;
+    /// Creates or finds the state of block 0; its root. The columns cross without a copy: 20 bytes an address, in
+    /// ascending order, 32 bytes a balance, and in full those accounts that have more.
+    fn open_genesis<'py>(
+        &self,
+        py: Python<'py>,
+        addresses: &[u8],
+        balances: &[u8],
+        others: Vec<AccountFields>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let others = others.into_iter().map(genesis_account).collect::<PyResult<_>>()?;
+        let accounts = GenesisAccounts::new(addresses, balances, others)
+            .ok_or_else(|| PyValueError::new_err("the columns of the genesis accounts do not fit together"))?;
+        let root = detached(py, || self.engine()?.open_genesis(&accounts))?;
         Ok(bytes(py, root.as_slice()))
     }
 
