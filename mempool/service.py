@@ -25,7 +25,7 @@ from mempool.metrics import MempoolMetrics
 from mempool.pool import Pool
 from mempool.refusals import Refusals
 from sequencer.core.calls import AccountView
-from sequencer.core.errors import Reason, Rejected, SequencerError, Temporary
+from sequencer.core.errors import Defect, Reason, Rejected, SequencerError, Temporary
 from sequencer.core.keccak import keccak256
 from sequencer.core.ports import EntryRules, ReadyTransactions, SenderRecovery
 from sequencer.core.transaction import ORIGIN_RPC, Arrival, PooledTransaction, Transaction
@@ -396,7 +396,12 @@ class Mempool:
         self._metrics.batch.observe(len(batch))
         rules = self._rules()
         candidates: list[_Candidate] = []
-        for submission, result in zip(batch, await self._recover(batch, rules), strict=True):
+        try:
+            recovered = await self._recover(batch, rules)
+        except Defect as error:
+            _refuse(batch, error)
+            return
+        for submission, result in zip(batch, recovered, strict=True):
             if isinstance(result, Rejected):
                 self._refusals.add(submission.hash, result, rules)
                 self._metrics.refused.labels(result.reason).inc()
@@ -410,9 +415,8 @@ class Mempool:
             if doubtful:
                 self._publish()
                 self._add(doubtful, await self._refresh([sender for *_, sender in doubtful]))
-        except Temporary as error:
-            for submission, *_ in candidates:
-                submission.answer(Temporary(str(error)))
+        except (Temporary, Defect) as error:
+            _refuse([submission for submission, *_ in candidates], error)
         self._publish()
 
     async def _recover(self, batch: Sequence[Submission], rules: EntryRules) -> list[_Recovered | Rejected]:
@@ -539,6 +543,12 @@ def _recover(recovery: SenderRecovery, raws: Sequence[bytes], rules: EntryRules)
         else (result, authorities(result, rules.chain_id) if result.type == _SET_CODE_TYPE else ())
         for result in recovery.recover(raws, rules)
     ]
+
+
+def _refuse(submissions: Sequence[Submission], error: Temporary | Defect) -> None:
+    """Answer each with an error of its own, for each raises its own."""
+    for submission in submissions:
+        submission.answer(type(error)(str(error)))
 
 
 def _ignore(_pooled: object, _what: object) -> None:

@@ -1,8 +1,9 @@
 """Errors by what the caller should do about them (architecture, section 5).
 
 ``Rejected`` is returned to whoever asked; ``Temporary`` is tried again later; after ``Unknown`` one
-looks before acting; ``Fatal`` ends the process. Exceptions of libraries are translated into these in
-the adapter that calls the library, so no other part ever catches a foreign exception.
+looks before acting; ``Fatal`` ends the process; a ``Defect`` costs one answer. Exceptions of libraries
+are translated into these in the adapter that calls the library, so no other part ever catches a foreign
+exception.
 """
 
 from enum import StrEnum
@@ -130,6 +131,11 @@ class Unknown(SequencerError):
 
 class Fatal(SequencerError):
     """The process must not go on: it leaves the task group and the exit code says so."""
+
+
+class Defect(SequencerError):
+    """The node met a mistake of its own where nothing had changed yet: in a read, in arguments that do not fit. What
+    anybody may ask for must cost the one answer then, not the chain; whoever builds on the answer stops by it."""
 
 
 class ConfigError(SequencerError):

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, cast
 import orjson
 import structlog
 
-from sequencer.core.errors import Fatal, SequencerError
+from sequencer.core.errors import Defect, Fatal, SequencerError
 from sequencer.core.plain_reads import PlainReads
 from sequencer.core.sends import PlainSends
 from sequencer.core.types import Hash32
@@ -275,6 +275,8 @@ class Dispatcher:
         if isinstance(error, SequencerError):
             if isinstance(error, Fatal):
                 self._on_fatal(error)
+            elif isinstance(error, Defect):
+                _log.error("a request met a defect", method=method, error=str(error))
             return translate(error)
         _log.error("rpc handler failed", method=method, exc_info=error)
         return RpcError(Errors.INTERNAL)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from sequencer.core.errors import Fatal
+from sequencer.core.errors import Defect
 from sequencer.core.sends import PlainSends, SendReader
 from sequencer.rpc.dispatcher import Dispatcher
 
@@ -108,7 +108,7 @@ class SendTurn:
     def _read(self, requests: Sequence[bytes]) -> Sequence[PlainSends | None]:
         try:
             return self._reader.read(requests)
-        except Fatal as error:  # a defect of the reader, which has no state: the general way reads them all
+        except Defect as error:  # the general way reads them all
             _log.error("requests could not be read together", exc_info=error)
             return [None] * len(requests)
 

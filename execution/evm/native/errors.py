@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import rollup_sequencer_native as native
 
-from sequencer.core.errors import DeadlineExceeded, Fatal, Reason, Rejected, Temporary
+from sequencer.core.errors import DeadlineExceeded, Defect, Fatal, Reason, Rejected, Temporary
 
 
 def rejected(refusal: tuple[str, str]) -> Rejected:
@@ -25,5 +25,7 @@ def translated() -> Iterator[None]:
         raise Temporary(str(error)) from None
     except native.DeadlineExceeded as error:
         raise DeadlineExceeded(str(error)) from None
-    except (native.Fatal, ValueError, OverflowError) as error:
+    except native.Fatal as error:
         raise Fatal(str(error)) from None
+    except (native.Defect, ValueError, OverflowError) as error:
+        raise Defect(str(error)) from None

@@ -14,6 +14,8 @@ pub enum Error {
     Temporary(String),
     /// The process must not go on with this engine.
     Fatal(String),
+    /// A defect came up in a read: it costs the answer, and nothing has changed.
+    Defect(String),
     /// A read took longer than it may, and was stopped.
     Deadline,
     /// What a read would answer is too much to hold, and it was stopped.
@@ -72,7 +74,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => write!(f, "{}: {}", refusal.reason, refusal.detail),
-            Self::Temporary(text) | Self::Fatal(text) => f.write_str(text),
+            Self::Temporary(text) | Self::Fatal(text) | Self::Defect(text) => f.write_str(text),
             Self::Deadline => f.write_str("execution took longer than it may"),
             Self::TooLarge => f.write_str("the trace is too large: ask for less of it"),
         }

@@ -158,6 +158,13 @@ def test_overrides_replace_balance_nonce_code_and_storage(chain: Chain) -> None:
     assert chain.call("LOAD", word(8)).output == word(0), "an override lasts for its call"
 
 
+@pytest.mark.parametrize("code", ["ef", "ef01", "ef0100", "ef0100aa", "ef0101" + 20 * "aa", "ef0100" + 21 * "aa"])
+def test_code_that_only_begins_as_a_delegation_runs_as_code(chain: Chain, code: str) -> None:
+    override = {STRANGER: AccountOverride(code=bytes.fromhex(code))}
+    result = run(chain, to=STRANGER, gas_limit=50_000, overrides=override)
+    assert (result.halt, result.gas_used) == ("invalid opcode: opcode 0xef not defined", 50_000)
+
+
 def test_overrides_replace_the_block(chain: Chain) -> None:
     chain.block()
     block = BlockOverride(

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry
 
-from sequencer.core.errors import Fatal, Reason, Rejected
+from sequencer.core.errors import Defect, Reason, Rejected
 from sequencer.core.sends import PlainSends
 from sequencer.rpc.config import RpcConfig
 from sequencer.rpc.metrics import RpcMetrics
@@ -154,7 +154,7 @@ class Broken:
     def __init__(self, **_: int) -> None: ...
 
     def read(self, requests: object) -> list[PlainSends | None]:
-        raise Fatal("a defect")
+        raise Defect("a defect")
 
 
 async def test_a_reader_with_a_defect_costs_nobody_an_answer() -> None:

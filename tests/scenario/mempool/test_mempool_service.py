@@ -14,7 +14,7 @@ from mempool.config import MempoolConfig
 from mempool.metrics import MempoolMetrics
 from mempool.service import Mempool
 from sequencer.core.calls import AccountView
-from sequencer.core.errors import NonceGap, Reason, Rejected, Temporary
+from sequencer.core.errors import Defect, NonceGap, Reason, Rejected, Temporary
 from sequencer.core.keccak import keccak256
 from sequencer.core.ports import EntryRules
 from sequencer.core.transaction import PooledTransaction, Transaction
@@ -31,7 +31,7 @@ class Chain:
         self.open_gate = asyncio.Event()
         self.open_gate.set()
         self.waiting = asyncio.Event()
-        self.failure: Temporary | None = None
+        self.failure: Temporary | Defect | None = None
 
     async def accounts(self, addresses: Sequence[Address]) -> list[AccountView]:
         self.asked.append(list(addresses))
@@ -54,10 +54,13 @@ class CountingRecovery(PythonRecovery):
     def __init__(self) -> None:
         self.batches: list[int] = []
         self.threads: list[bool] = []
+        self.failure: Defect | None = None
 
     def recover(self, raws: Sequence[bytes], rules: EntryRules) -> list[Transaction | Rejected]:
         self.batches.append(len(raws))
         self.threads.append(threading.current_thread() is not threading.main_thread())
+        if self.failure:
+            raise self.failure
         return super().recover(raws, rules)
 
 
@@ -249,6 +252,17 @@ async def test_state_that_cannot_be_read_is_a_temporary_error_and_the_pool_goes_
             await node.pool.submit(signed())
         node.chain.failure = None
         await node.pool.submit(signed())
+
+
+async def test_a_defect_in_admission_costs_its_answers_and_the_pool_goes_on() -> None:
+    async with running() as node:
+        for place in (node.recovery, node.chain):
+            place.failure = Defect("a panic")
+            answers = await asyncio.gather(*map(node.pool.submit, (signed(1), signed(2))), return_exceptions=True)
+            assert [(type(answer), str(answer)) for answer in answers] == [(Defect, "a panic")] * 2
+            place.failure = None
+        await node.pool.submit(signed(1))
+        assert node.pool.counts() == (1, 0)
 
 
 async def test_who_gives_up_waiting_does_not_disturb_the_others() -> None:

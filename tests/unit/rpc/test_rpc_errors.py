@@ -4,7 +4,17 @@ import re
 
 import pytest
 
-from sequencer.core.errors import TEXT, DeadlineExceeded, Fatal, Reason, Rejected, SequencerError, Temporary, Unknown
+from sequencer.core.errors import (
+    TEXT,
+    DeadlineExceeded,
+    Defect,
+    Fatal,
+    Reason,
+    Rejected,
+    SequencerError,
+    Temporary,
+    Unknown,
+)
 from sequencer.rpc.errors import REASONS, Errors, RpcError, translate
 from tests.unit.rpc.calling import error
 from tests.unit.rpc.sample_chain import dispatcher, sample_backend, signed
@@ -94,6 +104,7 @@ def test_libraries_recognise_the_text(reason: Reason, pattern: str) -> None:
         (DeadlineExceeded("5 s"), -32002, "request timed out"),
         (Temporary("ingress is stopped"), -32000, "ingress is stopped"),
         (Unknown("inside"), -32603, "internal error"),
+        (Defect("inside"), -32603, "internal error"),
         (Fatal("inside"), -32603, "internal error"),
         (SequencerError("inside"), -32603, "internal error"),
     ],

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::codec::header::EMPTY_ROOT;
 use crate::error::{Error, Result};
 use crate::keccak;
-use crate::state::{Account, AccountDiff, Diff, Layer, SlotDiff, Store, store_slot_key, write_genesis_part};
+use crate::state::{Account, AccountDiff, Diff, Layer, SlotDiff, Store, bytecode, store_slot_key, write_genesis_part};
 use crate::trie::{Child, Context, Flush, InMemory, Source, prune, update};
 
 /// An account that exists before block 1.
@@ -105,7 +105,7 @@ pub fn write(store: &Store, accounts: &GenesisAccounts<'_>) -> Result<B256> {
 pub fn insert(layer: &mut Layer, account: &GenesisAccount) {
     let code_hash = if account.code.is_empty() { KECCAK256_EMPTY } else { keccak256(&account.code) };
     if !account.code.is_empty() {
-        layer.codes.insert(code_hash, revm::bytecode::Bytecode::new_raw(account.code.clone()));
+        layer.codes.insert(code_hash, bytecode(account.code.clone()));
     }
     let state = Account { nonce: account.nonce, balance: account.balance, code_hash, storage_root: EMPTY_ROOT };
     layer.accounts.insert(account.address, Some(state));

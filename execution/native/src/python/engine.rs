@@ -12,7 +12,7 @@ use super::outcome::PyOutcome;
 use super::request::call_request;
 use super::simulate::{simulated, simulation};
 use super::transaction::{Given, refusal};
-use super::{Fatal, attached, detached};
+use super::{Fatal, attached, detached, reading};
 use crate::chain::{
     At, Attributes, CallOutcome, Engine, Estimate, GenesisAccount, GenesisAccounts, PlainReads, Readers, Spec,
 };
@@ -33,9 +33,9 @@ impl PyEngine {
         engine.ok_or_else(|| Error::Fatal("the engine is closed".into()))
     }
 
-    /// `detached` on one of the threads for reads that execute code, when its turn comes.
+    /// `reading` on one of the threads for reads that execute code, when its turn comes.
     fn aside<T: Send>(&self, py: Python<'_>, read: impl FnOnce(&Engine) -> Result<T> + Send) -> PyResult<T> {
-        detached(py, || self.readers.run(|| read(&*self.engine()?)))
+        reading(py, || self.readers.run(|| read(&*self.engine()?)))
     }
 }
 
@@ -211,7 +211,7 @@ impl PyEngine {
         number: Option<u64>,
     ) -> PyResult<Vec<(u64, Int, Bound<'py, PyBytes>, bool)>> {
         let addresses = addresses.iter().map(|bytes| address(bytes)).collect::<PyResult<Vec<_>>>()?;
-        let accounts = detached(py, || {
+        let accounts = reading(py, || {
             let view = self.engine()?.view(at(number))?.0;
             addresses
                 .iter()
@@ -231,7 +231,7 @@ impl PyEngine {
 
     fn code<'py>(&self, py: Python<'py>, owner: &[u8], number: Option<u64>) -> PyResult<Bound<'py, PyBytes>> {
         let owner = address(owner)?;
-        let code = detached(py, || {
+        let code = reading(py, || {
             let view = self.engine()?.view(at(number))?.0;
             match view.account(&owner)? {
                 Some(account) if account.code_hash != alloy_primitives::KECCAK256_EMPTY => {
@@ -252,7 +252,7 @@ impl PyEngine {
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
         let owner = address(owner)?;
         let slots = slots.iter().map(|slot| word(slot)).collect::<PyResult<Vec<_>>>()?;
-        let values = detached(py, || {
+        let values = reading(py, || {
             let view = self.engine()?.view(at(number))?.0;
             slots.iter().map(|slot| view.slot(&owner, slot)).collect::<Result<Vec<_>>>()
         })?;

@@ -7,7 +7,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList, PyString};
 
 use super::convert::bytes;
-use super::detached;
+use super::reading;
 use crate::ingress::{self, Limits, Sends};
 
 /// Reads many requests a call; `sequencer.core.sends.SendReader` says what for.
@@ -24,7 +24,7 @@ impl PySendReader {
 
     /// What each of `requests` begins with: a plain send, or None.
     fn read<'py>(&self, py: Python<'py>, requests: Vec<PyBackedBytes>) -> PyResult<Bound<'py, PyList>> {
-        let read = detached(py, || Ok(ingress::read_all(&requests, &self.0)))?;
+        let read = reading(py, || Ok(ingress::read_all(&requests, &self.0)))?;
         let objects = requests.into_iter().zip(read).map(|(request, sends)| {
             let Some(sends) = sends else { return Ok(py.None().into_bound(py)) };
             Ok(Bound::new(py, PySends { request, sends })?.into_any())

@@ -28,6 +28,7 @@ use crate::error::{Error, Result};
 create_exception!(rollup_sequencer_native, Refused, PyException, "The request is at fault: (reason, detail).");
 create_exception!(rollup_sequencer_native, Temporary, PyException, "It may work later.");
 create_exception!(rollup_sequencer_native, Fatal, PyException, "The engine must not be used any more.");
+create_exception!(rollup_sequencer_native, Defect, PyException, "A read met a defect; nothing has changed.");
 create_exception!(rollup_sequencer_native, DeadlineExceeded, PyException, "A read was stopped.");
 
 impl From<Error> for PyErr {
@@ -36,6 +37,7 @@ impl From<Error> for PyErr {
             Error::Refused(refusal) => Refused::new_err((refusal.reason, refusal.detail)),
             Error::Temporary(text) => Temporary::new_err(text),
             Error::Fatal(text) => Fatal::new_err(text),
+            Error::Defect(text) => Defect::new_err(text),
             Error::Deadline | Error::TooLarge => DeadlineExceeded::new_err(error.to_string()),
         }
     }
@@ -43,19 +45,25 @@ impl From<Error> for PyErr {
 
 /// Runs `work` without Python's lock; a panic in it is a fatal error.
 fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
-    py.detach(|| caught(work)).map_err(PyErr::from)
+    py.detach(|| caught(work).unwrap_or_else(|panic| Err(Error::Fatal(panic)))).map_err(PyErr::from)
 }
 
-/// Runs `work`, which takes microseconds, where it stands.
-fn attached<T>(work: impl FnOnce() -> Result<T>) -> PyResult<T> {
-    caught(work).map_err(PyErr::from)
+/// As `detached` for a read, which anybody may ask for: a panic in it is a defect that costs the answer alone.
+fn reading<T: Send>(py: Python<'_>, read: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
+    py.detach(|| caught(read).unwrap_or_else(|panic| Err(Error::Defect(panic)))).map_err(PyErr::from)
 }
 
-fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+/// As `reading` for what takes microseconds, which runs where it stands.
+fn attached<T>(read: impl FnOnce() -> Result<T>) -> PyResult<T> {
+    caught(read).unwrap_or_else(|panic| Err(Error::Defect(panic))).map_err(PyErr::from)
+}
+
+/// What `work` returns, or the text of its panic.
+fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        Err(Error::Fatal(format!("the engine panicked: {text}")))
+        format!("the engine panicked: {text}")
     })
 }
 
@@ -70,6 +78,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("Refused", py.get_type::<Refused>())?;
     module.add("Temporary", py.get_type::<Temporary>())?;
     module.add("Fatal", py.get_type::<Fatal>())?;
+    module.add("Defect", py.get_type::<Defect>())?;
     module.add("DeadlineExceeded", py.get_type::<DeadlineExceeded>())?;
     module.add("FORKS", crate::state::FORKS.map(|(name, _)| name))?;
     module.add("EIGHT_AT_ONCE", crate::lanes::available())?;

@@ -11,7 +11,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyList, PyTuple, PyType};
 
 use super::convert::{Int, bytes, core_class};
-use super::detached;
+use super::reading;
 use crate::codec::transaction::Transaction;
 use crate::error::{Error, Refusal};
 use crate::recover::{EntryRules, Recovered, recover_all, with_sender};
@@ -210,7 +210,7 @@ pub fn recover<'py>(
         size_limit,
     };
     let raws = raws.iter().map(|raw| super::convert::owned(&raw)).collect::<PyResult<Vec<_>>>()?;
-    let answers = detached(py, || Ok(recover_all(&raws, &rules)))?;
+    let answers = reading(py, || Ok(recover_all(&raws, &rules)))?;
     let objects = answers.into_iter().map(|answer| match answer {
         Ok(recovered) => Ok(Bound::new(py, PyTransaction::new(py, recovered))?.into_any()),
         Err(refused) => refusal(py, refused),
@@ -222,6 +222,6 @@ pub fn recover<'py>(
 #[pyfunction]
 pub fn decode(py: Python<'_>, raw: &[u8]) -> PyResult<PyTransaction> {
     let raw = Bytes::copy_from_slice(raw);
-    let recovered = detached(py, || Ok(crate::recover::recover(Transaction::decode(raw)?)?))?;
+    let recovered = reading(py, || Ok(crate::recover::recover(Transaction::decode(raw)?)?))?;
     Ok(PyTransaction::new(py, Arc::new(recovered)))
 }

@@ -10,7 +10,7 @@ use revm::state::{AccountInfo, EvmState};
 use super::account::Account;
 use super::known_accounts::KnownAccounts;
 use super::layer::Layer;
-use super::view::View;
+use super::view::{View, bytecode};
 use crate::codec::header::EMPTY_ROOT;
 use crate::error::{Error, Result};
 
@@ -156,7 +156,7 @@ impl StateDb {
         account.nonce = with.nonce.unwrap_or(account.nonce);
         if let Some(code) = with.code {
             account.code_hash = keccak256(&code);
-            self.hot.codes.insert(account.code_hash, Bytecode::new_raw(code.into()));
+            self.hot.codes.insert(account.code_hash, bytecode(code.into()));
         }
         if with.state.is_some() {
             account.storage_root = EMPTY_ROOT;

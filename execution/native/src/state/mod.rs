@@ -18,4 +18,4 @@ pub use database::{Before, FORKS, Hot, Override, StateDb, fork_of};
 pub use layer::{Layer, slot_change, stack};
 pub use older::OlderRows;
 pub use store::{Snapshot, Store, StoredGenesis};
-pub use view::{Codes, Sealed, View, store_slot_key};
+pub use view::{Codes, Sealed, View, bytecode, store_slot_key};

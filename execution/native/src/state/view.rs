@@ -110,7 +110,7 @@ impl View {
         }
         let stored = self.snapshot.as_ref().map_or(Ok(None), |snapshot| snapshot.code(hash))?;
         let raw = stored.ok_or_else(|| Error::Fatal(format!("state store: no code {hash}")))?;
-        let code = Bytecode::new_raw(Bytes::from(raw));
+        let code = bytecode(Bytes::from(raw));
         self.codes.put(*hash, code.clone());
         Ok(code)
     }
@@ -123,6 +123,12 @@ impl View {
         let Some(snapshot) = &self.snapshot else { return Ok(B256::ZERO) };
         Ok(snapshot.header(number)?.map_or(B256::ZERO, |(hash, _)| hash))
     }
+}
+
+/// Code as revm runs it. What begins as a delegation does and is none runs as any other code: to its first byte, which
+/// is no instruction (EIP-3541). No transaction deploys such code, but a genesis file or an override may hold it.
+pub fn bytecode(raw: Bytes) -> Bytecode {
+    Bytecode::new_raw_checked(raw.clone()).unwrap_or_else(|_| Bytecode::new_legacy(raw))
 }
 
 /// The key of a slot's row.

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mempool import validation
 from sequencer.core import rlp, secp256k1, transaction
-from sequencer.core.errors import Rejected
+from sequencer.core.errors import Defect, Rejected
 from sequencer.core.keccak import keccak256
 from sequencer.core.ports import EntryRules
 from tests.vectors import vectors_dir
@@ -140,3 +140,11 @@ def test_twins_agree_on_the_transaction_vectors() -> None:
         for case in folder.values():
             text = case["txbytes"].removeprefix("0x")
             assert_twins_agree(bytes.fromhex(text), free)
+
+
+def test_arguments_that_do_not_fit_are_a_defect_and_not_the_end() -> None:
+    from execution.evm.native.recovery import NativeRecovery
+
+    rules = EntryRules(chain_id=CHAIN_ID, fork="no fork", gas_limit=1, minimum_fee_per_gas=0, minimum_tip_per_gas=0)
+    with pytest.raises(Defect, match="no fork"):
+        NativeRecovery().recover([], rules)
