@@ -21,6 +21,7 @@ from sequencer.core.batch import BatchHeader, flashblocks_root
 from sequencer.core.entries import BatchClosed
 from sequencer.core.errors import Fatal, Malformed
 from sequencer.core.types import Hash32
+from sequencer.core.views import PostedBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class BatchTip:
     def at_genesis(cls, genesis_hash: Hash32) -> "BatchTip":
         """Before the first batch."""
         return cls(0, genesis_hash, 0)
+
+    @classmethod
+    def posted(cls, newest: PostedBatch | None, genesis_hash: Hash32) -> "BatchTip":
+        """Where the outbox ends."""
+        return cls(newest.sequence, newest.header_hash, newest.last_block) if newest else cls.at_genesis(genesis_hash)
 
     @classmethod
     def after(cls, header: BatchHeader) -> "BatchTip":

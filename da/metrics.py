@@ -44,7 +44,9 @@ class DaMetrics:
             buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900),
             registry=registry,
         )
+        self._declare_prices(registry)
 
+    def _declare_prices(self, registry: CollectorRegistry) -> None:
         self._paid = Counter(
             "sequencer_da_fees",
             "Paid for posting, in whole coins of 10^18 wei or 10^6 utia.",

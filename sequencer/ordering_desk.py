@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from mempool.bundles import BundleTerms
 from mempool.service import Mempool
-from sequencer.core.block import PayloadAttributes
+from sequencer.core.block import Block, PayloadAttributes
 from sequencer.core.chain_spec import OrderingRule
 from sequencer.core.eip712 import Domain
 from sequencer.core.encoding import data, quantity
@@ -103,6 +103,12 @@ class OrderingDesk:
         if not self.takes_bundles:
             raise Rejected(Reason.NOT_ACCEPTING, f"the ordering policy {self._rule.name} takes no bundles")
         return await self._pool.submit_bundle(raws, BundleTerms(*blocks, *times_s, may_revert))
+
+    def remind(self, block: Callable[[int], Block | None], head: int) -> None:
+        """Tell a policy that remembers what it would have been told before the restart, from the stored blocks."""
+        if isinstance(self._policy, RankedPolicy):
+            numbers = range(max(1, head + 1 - self._policy.history_blocks), head + 1)
+            self._policy.remember(stored for number in numbers if (stored := block(number)))
 
     # ------------------------------------------------------------------------------------------- records
 

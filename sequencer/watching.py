@@ -16,9 +16,10 @@ import structlog
 from sequencer.beacon import evidence_json
 from sequencer.beacon.config import EvidenceConfig
 from sequencer.beacon.feed import subscribed
+from sequencer.beacon.metrics import EvidenceMetrics
 from sequencer.beacon.service import WatchService
 from sequencer.beacon.slashing import BatchContents
-from sequencer.beacon.watcher import PostedBatch
+from sequencer.beacon.watcher import PostedBatch, Watcher
 from sequencer.core.batch import BatchHeader
 from sequencer.core.errors import ConfigError, Malformed, Temporary
 from sequencer.core.evidence import ContradictedPromise, Equivocation, Evidence, SignedPromise, Verdict
@@ -66,19 +67,23 @@ class BrokenPromises:
 
 
 class ChainWatch:
-    """One chain's. ``on_guilty`` hears of evidence against ``own`` key."""
+    """One chain's. Evidence goes into ``folder``; ``on_guilty`` hears of what is against ``own`` key."""
 
     def __init__(
         self,
         *,
         config: EvidenceConfig,
+        watcher: Watcher,
+        folder: Path,
         layer: DataAvailability,
         signed: Signed,
         own: Address,
         broken: BrokenPromises,
         on_guilty: Callable[[str], None],
+        metrics: EvidenceMetrics,
     ) -> None:
         self._config = config
+        self._service = WatchService(watcher, folder, metrics, self._on_found)
         self._layer = layer
         self._signed = signed
         self._own = own
@@ -87,15 +92,16 @@ class ChainWatch:
         self._batches = PostedBatches(self._known_contents)
         self._height: int | None = None
 
-    async def follow_batches(self, service: WatchService) -> None:
-        """Serve for ever."""
-        await service.follow_batches(self._new_batches, self._config.da_poll_ms / 1000)
+    async def run(self) -> None:
+        """Follow what was posted and what the nodes to watch show, for ever."""
+        async with asyncio.TaskGroup() as sources:
+            batches = self._service.follow_batches(self._new_batches, self._config.da_poll_ms / 1000)
+            sources.create_task(batches, name="posted batches")
+            for url in self._config.watch:
+                promises = self._service.follow_promises(partial(self._doubtful, url))
+                sources.create_task(promises, name=f"flashblocks of {url}")
 
-    async def follow_promises(self, service: WatchService, url: str) -> None:
-        """Serve for ever with what the node at ``url`` shows."""
-        await service.follow_promises(partial(self._doubtful, url))
-
-    async def on_found(self, evidence: Evidence, verdict: Verdict, file: Path) -> None:
+    async def _on_found(self, evidence: Evidence, verdict: Verdict, file: Path) -> None:
         """A fault is proven, and the proof is in ``file``."""
         self._broken.add(evidence)
         if verdict.offender == self._own:
