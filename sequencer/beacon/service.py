@@ -7,6 +7,7 @@ a restart changes nothing.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +41,9 @@ class WatchService:
         self._folder = folder
         self._metrics = metrics
         self._on_found = on_found
+        self._found: list[Evidence] = []
+        """Not written yet: the watcher tells of each once, so what the disk refuses is kept for the next time."""
+        self._writing = asyncio.Lock()
 
     async def follow_promises(self, source: Callable[[], AsyncIterator[SignedPromise]]) -> None:
         """Serve for ever, opening the source again when it fails."""
@@ -74,10 +78,15 @@ class WatchService:
     async def _keep(self, found: Sequence[Evidence]) -> None:
         self._metrics.open_questions.set(self._watcher.open_questions)
         self._metrics.forgotten.set(self._watcher.forgotten)
-        for evidence in found:
-            verdict = verify(evidence)
-            if verdict.id is None or verdict.offender is None:
-                continue
+        self._found += found
+        async with self._writing:
+            while self._found:
+                await self._write(self._found[0])
+                del self._found[0]
+
+    async def _write(self, evidence: Evidence) -> None:
+        verdict = verify(evidence)
+        if verdict.id is not None and verdict.offender is not None:
             file = await asyncio.to_thread(write, self._folder, verdict.id, evidence)
             self._metrics.found.labels(fault=verdict.fault.name).inc()
             log.error("fault proven", fault=verdict.fault.name, offender=data(verdict.offender), file=str(file))
@@ -85,7 +94,7 @@ class WatchService:
 
 
 def write(folder: Path, evidence_id: Hash32, evidence: Evidence) -> Path:
-    """The evidence's file, written if it is not there. Blocking. Raises ``Temporary`` when the disk refuses."""
+    """The evidence's file, written durably if it is not there. Blocking. Raises ``Temporary`` when the disk refuses."""
     file = folder / f"{evidence_id.hex()}.json"
     temporary = folder / f".{file.name}.{os.getpid()}"
     try:
@@ -96,6 +105,17 @@ def write(folder: Path, evidence_id: Hash32, evidence: Evidence) -> Path:
                 out.flush()
                 os.fsync(out.fileno())
             temporary.rename(file)
+            _sync_names(folder)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise Temporary(f"evidence folder: {error}") from error
     return file
+
+
+def _sync_names(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

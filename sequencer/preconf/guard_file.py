@@ -4,7 +4,8 @@ The file is made once, whole, and never grows. A write that fails is fatal: what
 and without a guard nothing may be signed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -49,9 +50,10 @@ class GuardFile:
 
     @property
     def exists(self) -> bool:
-        """There is a file of this key and chain."""
-        self._files.make_dir(self.path.parent)
-        return self.path.name in self._files.listdir(self.path.parent)
+        """There is a file of this key and chain. Raises ``Fatal`` if that cannot be found out."""
+        with _told(self.path, "looked for"):
+            self._files.make_dir(self.path.parent)
+            return self.path.name in self._files.listdir(self.path.parent)
 
     @property
     def record(self) -> GuardRecord:
@@ -62,7 +64,7 @@ class GuardFile:
         """Make and open a guard that knows of no signature. Durable when this returns; raises ``Fatal``."""
         temporary = self.path.with_suffix(".new")
         files = self._files
-        try:
+        with _told(self.path, "made"):
             if temporary.name in files.listdir(temporary.parent):
                 files.unlink(temporary)
             fd = files.open(temporary, create=True)
@@ -75,29 +77,24 @@ class GuardFile:
                 files.close(fd)
             files.rename(temporary, self.path)
             files.fsync_dir(self.path.parent)
-        except OSError as error:
-            raise Fatal(f"the guard {self.path} cannot be made: {error}") from error
         self.open()
 
     def open(self, *, anywhere: bool = False) -> None:
         """Read and check. Raises ``GuardRefused`` if it is damaged, foreign, or (but for ``anywhere``) a copy."""
-        try:
+        with _told(self.path, "opened"):
             fd = self._files.open(self.path)
-        except OSError as error:
-            raise Fatal(f"the guard {self.path} cannot be opened: {error}") from error
         try:
             self._load(fd, anywhere=anywhere)
         except BaseException:
-            self._files.close(fd)
+            with suppress(OSError):  # what is wrong with it is told already
+                self._files.close(fd)
             raise
         self._fd = fd
 
     def _load(self, fd: int, *, anywhere: bool) -> None:
-        try:
+        with _told(self.path, "read"):
             data = self._files.pread(fd, self._files.size(fd), 0)
             home = self._home_of(fd)
-        except OSError as error:
-            raise Fatal(f"the guard {self.path} cannot be read: {error}") from error
         header = fmt.decode_header(data)
         if isinstance(header, str):
             raise self._damaged(header)
@@ -116,8 +113,10 @@ class GuardFile:
         self.batches = fmt.batches(data)
 
     def settle_here(self) -> None:
-        """Make this copy the one that counts. Durable when this returns."""
-        self._write(fmt.encode_header(self.chain, self._home_of(self._fd)), 0)
+        """Make this copy the one that counts. Durable when this returns; raises ``Fatal``."""
+        with _told(self.path, "settled here"):
+            home = self._home_of(self._fd)
+        self._write(fmt.encode_header(self.chain, home), 0)
         self._sync()
 
     def write(self, state: GuardState, *, sync: bool = True) -> None:
@@ -142,17 +141,16 @@ class GuardFile:
         self.batches[batch.sequence] = batch.struct_hash
 
     def close(self) -> None:
-        """Sync what was written without, and release the file."""
+        """Sync what was written without, and release the file, which is let go of even if this raises ``Fatal``."""
         fd, self._fd = self._fd, -1
         if fd < 0:
             return
-        try:
-            if not self._failure:
-                self._files.fdatasync(fd)
-        except OSError as error:
-            raise Fatal(f"syncing the guard {self.path} failed: {error}") from error
-        finally:
-            self._files.close(fd)
+        with _told(self.path, "synced and closed"):
+            try:
+                if not self._failure:
+                    self._files.fdatasync(fd)
+            finally:
+                self._files.close(fd)
 
     def _write(self, data: bytes, offset: int) -> None:
         if self._failure:
@@ -191,21 +189,34 @@ class GuardFile:
 
 
 def find_guards(directory: Path, files: Files, home_of: Callable[[int], Home]) -> list[GuardFile]:
-    """The guards in a folder, not yet opened. Raises ``GuardRefused`` for a damaged one."""
-    files.make_dir(directory)
+    """The guards in a folder, not yet opened. Raises ``GuardRefused`` for a damaged one, ``Fatal`` if the disk does
+    not answer."""
+    with _told(directory, "looked for"):
+        files.make_dir(directory)
+        names = sorted(files.listdir(directory))
     found = []
-    for name in sorted(files.listdir(directory)):
+    for name in names:
         if not name.endswith(fmt.SUFFIX):
             continue
-        fd = files.open(directory / name)
-        try:
-            header = fmt.decode_header(files.pread(fd, files.size(fd), 0))
-        finally:
-            files.close(fd)
+        with _told(directory / name, "read"):
+            fd = files.open(directory / name)
+            try:
+                header = fmt.decode_header(files.pread(fd, files.size(fd), 0))
+            finally:
+                files.close(fd)
         if isinstance(header, str):
             raise GuardRefused(f"the guard {directory / name} is damaged: {header}; move it away")
         found.append(GuardFile(directory, header[0], files, home_of))
     return found
+
+
+@contextmanager
+def _told(path: Path, what: str) -> Iterator[None]:
+    """Errors of the disk in the node's words: the guard cannot be ``what``."""
+    try:
+        yield
+    except OSError as error:
+        raise Fatal(f"the guard {path} cannot be {what}: {error}") from error
 
 
 def _copied(path: Path, made_at: Home, here: Home) -> GuardRefused:

@@ -1,5 +1,7 @@
 """The watcher by examples: what it finds, when, how often, and what it forgets."""
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from sequencer.beacon import evidence_json
 from sequencer.beacon.metrics import EvidenceMetrics
 from sequencer.beacon.service import WatchService
 from sequencer.beacon.watcher import PostedBatch, Watcher, WatchLimits
+from sequencer.core.errors import Temporary
 from sequencer.core.evidence import ContradictedPromise, DoubleBatch, Equivocation, Evidence, Verdict, verify
 from sequencer.core.flashblock import Flashblock
 from sequencer.core.types import Signature
@@ -154,3 +157,37 @@ async def test_the_service_writes_each_fault_once_and_counts_it(tmp_path: Path) 
         assert file.name == f"{verdict.id.hex()}.json"
     assert registry.get_sample_value("sequencer_evidence_found_total", {"fault": "E1"}) == 1
     assert registry.get_sample_value("sequencer_evidence_found_total", {"fault": "E2"}) == 1
+
+
+def inode(folder: Path) -> int:
+    return folder.stat().st_ino
+
+
+def names(folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir()]
+
+
+async def test_what_the_disk_refuses_is_written_once_it_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Path] = []
+    synced: list[int] = []
+    folder = inode(tmp_path)
+
+    async def on_found(_evidence: Evidence, _verdict: Verdict, file: Path) -> None:
+        told.append(file)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    service = WatchService(Watcher(DOMAIN), tmp_path, EvidenceMetrics(CollectorRegistry()), on_found)
+    await service.promise(promise(MAIN[1]))
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(Temporary, match="no space left"):
+            await service.promise(promise(FORK[0]))
+        assert names(tmp_path) == []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_ino))
+    await service.promise(promise(MAIN[1]))
+    assert [file.name for file in told] == names(tmp_path)
+    assert synced[-1] == folder, "the new name is durable, too"

@@ -1,5 +1,6 @@
 """The guard's file: durable, torn at most in what nobody was told, and refused when it is not the right one."""
 
+import errno
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -159,6 +160,52 @@ def test_a_failed_sync_ends_all_signing(disk: SimulatedDisk) -> None:
     with pytest.raises(Fatal, match="nothing may be signed"):
         file.write(GuardState().extended(LONG[:1]))
     file.close()
+
+
+def no_answer(*_: object) -> None:
+    raise OSError(errno.EIO, "no answer")
+
+
+@pytest.mark.parametrize("operation", ["make_dir", "listdir"])
+def test_a_folder_that_cannot_be_read_is_told_in_the_nodes_words(
+    disk: SimulatedDisk, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, operation, no_answer)
+    with pytest.raises(Fatal, match="no answer"):
+        _ = guard_on(disk).exists
+    with pytest.raises(Fatal, match="no answer"):
+        find_guards(FOLDER, disk, lambda _: HOME)
+
+
+@pytest.mark.parametrize("operation", ["open", "size", "pread", "close"])
+def test_a_guard_that_cannot_be_found_out_about_is_told_in_the_nodes_words(
+    disk: SimulatedDisk, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, operation, no_answer)
+    with pytest.raises(Fatal, match="no answer"):
+        find_guards(FOLDER, disk, lambda _: HOME)
+
+
+def test_a_home_that_cannot_be_found_out_settles_nothing(disk: SimulatedDisk) -> None:
+    file = guard_on(disk)
+    file.open()
+    before = disk.syncs
+    file._home_of = no_answer  # type: ignore[assignment]
+    with pytest.raises(Fatal, match="no answer"):
+        file.settle_here()
+    assert disk.syncs == before
+    file.close()
+
+
+def test_a_file_that_cannot_be_closed_is_told_in_the_nodes_words(
+    disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = guard_on(disk)
+    file.open()
+    monkeypatch.setattr(disk, "close", no_answer)
+    with pytest.raises(Fatal, match="no answer"):
+        file.close()
+    file.close()  # it is let go of all the same
 
 
 def test_a_full_disk_does_not_stop_it(disk: SimulatedDisk) -> None:
