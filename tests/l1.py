@@ -67,6 +67,7 @@ def anvil(*flags: str) -> Iterator[L1]:
 
 
 def _place(process: subprocess.Popen[str], output: Path) -> str:
+    """Asks the file again and again: a line that another process writes has no event here."""
     while process.poll() is None:
         if found := re.search(r"Listening on (127\.0\.0\.1:\d+)\n", output.read_text()):
             return found[1]

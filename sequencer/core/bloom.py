@@ -31,9 +31,3 @@ def union(blooms: Iterable[bytes]) -> bytes:
     for bloom in blooms:
         bits |= int.from_bytes(bloom, "big")
     return bits.to_bytes(256, "big")
-
-
-def may_contain(bloom: bytes, entry: bytes) -> bool:
-    """False only if ``entry`` is certainly not in what ``bloom`` was made from."""
-    bits = bits_of(entry)
-    return int.from_bytes(bloom, "big") & bits == bits

@@ -33,7 +33,7 @@ def celestia_on_a_port() -> Iterator[str]:
         async with serving(node) as url:
             started.set()
             while not stop.is_set():
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.5)  # the time of a block: nothing is waited for
                 await node.tick()
 
     thread = threading.Thread(target=asyncio.run, args=(main(),))

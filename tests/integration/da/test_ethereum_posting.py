@@ -118,7 +118,7 @@ async def test_fees_rise_until_the_transaction_is_taken(chain: L1, prover: Prove
         journal = Journal(world.disk)
         async with asyncio.timeout(30):
             while len(offers(journal)) <= 2:  # noqa: ASYNC110 - the journal has no events
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0)  # the next turn: the offers are made on this loop, every 40 ms
         chain.mine()
         chain.rpc("evm_setAutomine", True)
     assert posting.result()[0].height == chain.height

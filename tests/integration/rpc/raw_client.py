@@ -79,12 +79,10 @@ async def _read_response(reader: asyncio.StreamReader) -> bytes:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Returns once the condition holds; fails after half a minute."""
-    for _ in range(3_000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never happened")
+    """Returns in the turn of the loop in which the condition holds; raises ``TimeoutError`` after half a minute."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - any condition, which has no event of its own
+            await asyncio.sleep(0)
 
 
 def parse_response(answer: bytes) -> tuple[int, dict[str, str], bytes]:

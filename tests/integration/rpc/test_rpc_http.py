@@ -288,7 +288,7 @@ async def test_requests_sent_ahead_do_not_pile_up() -> None:
 
 
 async def _settled(writer: asyncio.StreamWriter) -> int:
-    """How many bytes are still to be sent once the other side reads no more."""
+    """How many bytes are still to be sent once the other side reads no more, which shows only in that none leaves."""
     before, now = -1, writer.transport.get_write_buffer_size()
     while before != now:
         await asyncio.sleep(0.05)

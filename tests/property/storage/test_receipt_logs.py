@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sequencer.core.receipt import Log, decode_receipt, outcome
+from sequencer.core.receipt import Log, outcome
 from sequencer.core.types import Address, Hash32
 from sequencer.storage.receipt_logs import logs_of, summary_of
+from tests.receipts import decode_receipt
 
 LOGS = st.builds(
     Log,
