@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use revm::primitives::hardfork::SpecId;
-use rollup_sequencer_native::chain::{At, Attributes, Engine, GenesisAccount, Memory, SealedBlock, Spec};
+use rollup_sequencer_native::chain::{
+    At, Attributes, Engine, GenesisAccount, GenesisAccounts, Memory, SealedBlock, Spec,
+};
 use rollup_sequencer_native::codec::header::Header;
 use rollup_sequencer_native::codec::transaction::Transaction;
 use rollup_sequencer_native::recover::{Recovered, with_sender};
@@ -76,7 +78,12 @@ fn transactions(number: u64) -> Vec<Arc<Recovered>> {
 
 fn open(path: &Path, memory: Memory) -> (Engine, B256) {
     let engine = Engine::with_memory(path, memory).unwrap();
-    let root = engine.open_genesis(genesis()).unwrap();
+    let mut accounts = genesis();
+    accounts.sort_unstable_by_key(|account| account.address);
+    let addresses: Vec<u8> = accounts.iter().flat_map(|account| account.address).collect();
+    let balances: Vec<u8> = accounts.iter().flat_map(|account| account.balance.to_be_bytes::<32>()).collect();
+    let columns = GenesisAccounts::new(&addresses, &balances, accounts).unwrap();
+    let root = engine.open_genesis(&columns).unwrap();
     let header = Header {
         parent_hash: B256::ZERO,
         coinbase: Address::ZERO,
