@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from sequencer.consensus.local import format as fmt
-from sequencer.consensus.local.files import Files
 from sequencer.consensus.local.recovery import Recovered, recover, write_all
 from sequencer.consensus.local.segment import SPARE_NAME, Segment, damaged, segment_name
 from sequencer.consensus.rules import Accepted, LogTail, Write, judge
 from sequencer.core.entries import Entry, decode
 from sequencer.core.errors import Fatal, Malformed, Temporary
+from sequencer.core.files import Files
 from sequencer.core.ports import Appended, Refused
 from sequencer.core.types import Hash32
 

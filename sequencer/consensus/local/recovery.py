@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sequencer.consensus.local import format as fmt
-from sequencer.consensus.local.files import Files
 from sequencer.consensus.local.segment import SPARE_NAME, SUFFIX, Segment, damaged
 from sequencer.core.entries import Takeover, decode
 from sequencer.core.errors import Fatal, Malformed
+from sequencer.core.files import Files
 from sequencer.core.types import Hash32
 
 _TAKEOVER_KIND = 5

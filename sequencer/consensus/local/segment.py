@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from sequencer.consensus.local import format as fmt
-from sequencer.consensus.local.files import Files
 from sequencer.core.errors import Fatal
+from sequencer.core.files import Files
 
 SUFFIX: Final = ".seg"
 SPARE_NAME: Final = "next.spare"

@@ -19,12 +19,13 @@ from typing import Final, Self
 
 import structlog
 
-from sequencer.consensus.local.files import OS_FILES, Files
+from sequencer.consensus.local.files import OS_FILES
 from sequencer.consensus.local.journal import Committed, Journal
 from sequencer.consensus.metrics import LogMetrics
 from sequencer.consensus.rules import Write
 from sequencer.core.entries import Entry, encode
 from sequencer.core.errors import Fatal, SequencerError, Temporary
+from sequencer.core.files import Files
 from sequencer.core.ports import Appended, AppendResult, Refused
 from sequencer.core.types import Hash32
 
